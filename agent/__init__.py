@@ -1,0 +1,1 @@
+"""Finds papers, weighs them, asks the lab, and answers people. Starts without torch."""

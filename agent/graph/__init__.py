@@ -1,0 +1,1 @@
+"""The LangGraph agent that holds a claim."""

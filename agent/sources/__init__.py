@@ -1,0 +1,1 @@
+"""Where papers come from: the live arXiv API, the local mirror, the shipped starter library."""

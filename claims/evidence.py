@@ -1,0 +1,163 @@
+"""Evidence: one stance with its ground, which is a byte-exact quote of a paper or an experiment's outcome."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from claims.claim import Scope
+from claims.dates import StatedDate
+from claims.errors import QuoteMismatch
+from claims.experiment import Estimate, Outcome
+from claims.ids import ClaimId, PaperId, digest
+from claims.paper import Paper, Source, TextField
+
+
+class Stance(StrEnum):
+    """What a paper says about a claim."""
+
+    SUPPORTS = "supports"
+    """reports a result that confirms the claim"""
+    CONTRADICTS = "contradicts"
+    """reports a result against its core; an effect looked for and absent counts"""
+    QUALIFIES = "qualifies"
+    """holds under narrower or other conditions, or a new method lifts the limit"""
+    NEUTRAL = "neutral"
+    """takes no stand, or only mentions the claim"""
+
+
+class Quote(BaseModel):
+    """A byte-exact part of one text of a paper."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: TextField
+    start: int = Field(ge=0)
+    """character offset of its first character in the field's stored text"""
+    text: str = Field(min_length=1)
+
+    @property
+    def end(self) -> int:
+        """Character offset behind its last character."""
+        return self.start + len(self.text)
+
+    @classmethod
+    def cut(cls, paper: Paper, field: TextField, start: int, end: int) -> "Quote":
+        """Cut a quote out of a paper's text. Raises QuoteMismatch when the span lies outside it."""
+        text = paper.text_of(field)
+        if not 0 <= start < end <= len(text):
+            raise QuoteMismatch(f"{paper.id} {field}: no characters {start}:{end} in a text of {len(text)}")
+        return cls(field=field, start=start, text=text[start:end])
+
+    def is_in(self, paper: Paper) -> bool:
+        """Tell whether the paper's stored text has exactly these characters at this place."""
+        return paper.text_of(self.field)[self.start : self.end] == self.text
+
+
+class JudgeName(StrEnum):
+    """What gave a stance."""
+
+    LOCAL = "local"
+    NLI = "nli"
+    LLM = "llm"
+    PERSON = "person"
+
+
+class JudgeRef(BaseModel):
+    """A judge by name and version; stored with every stance."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: JudgeName
+    version: str
+    """changes whenever its answers could: model digest, prompt version, or the person's name"""
+
+
+class Assessment(BaseModel):
+    """What a judge says of one claim and one paper, before it is evidence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stance: Stance
+    confidence: float = Field(ge=0, le=1)
+    """calibrated probability that the stance is right"""
+    unsure: bool = False
+    """the judge abstained: stance is neutral because no other reached its calibrated precision"""
+    leaning: Stance | None = None
+    """for an unsure one: the stance it would have given"""
+    asserted: bool = True
+    """False when the paper only mentions or motivates itself with the claim"""
+    quotes: tuple[Quote, ...] = ()
+    """the ground; never empty for a stance other than neutral"""
+    discarded_quotes: int = 0
+    """quotes that the judge offered and that are not in the text"""
+    explanation: str = ""
+    """the words it rests on, for a person"""
+    judge: JudgeRef
+
+
+class PaperEvidence(BaseModel):
+    """A stance of one paper version on one claim, with the facts of the paper that the verdict rule needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["paper"] = "paper"
+    claim_id: ClaimId
+    paper_id: PaperId
+    paper_digest: str
+    """`Paper.text_digest` of the text that was judged"""
+    published: StatedDate
+    """date of v1"""
+    authors: tuple[str, ...] = ()
+    withdrawn: bool = False
+    """as known now; a withdrawn paper stops counting"""
+    source: Source
+    assessment: Assessment
+    judged_at: datetime
+    """UTC"""
+
+    @property
+    def id(self) -> str:
+        """`ev-` and 12 hex digits: the same claim, text, judge and stance give the same id."""
+        a = self.assessment
+        return _evidence_id([self.claim_id, self.paper_id, self.paper_digest, a.judge.name, a.judge.version, a.stance])
+
+    @property
+    def stance(self) -> Stance:
+        """The judge's stance."""
+        return self.assessment.stance
+
+
+class ExperimentEvidence(BaseModel):
+    """An experiment's outcome as evidence on one claim."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["experiment"] = "experiment"
+    claim_id: ClaimId
+    experiment_id: str
+    protocol: str
+    profile: str
+    outcome: Outcome
+    estimate: Estimate | None = None
+    """the primary effect; None when nothing was measured"""
+    scope: Scope
+    """what was really run, not what the claim speaks of"""
+    measured_on: date
+    summary: str = ""
+    """one sentence, made from the numbers"""
+
+    @property
+    def id(self) -> str:
+        """`ev-` and 12 hex digits: changes when seeds are added."""
+        seeds = self.estimate.n_seeds if self.estimate else 0
+        return _evidence_id([self.claim_id, self.experiment_id, self.outcome, seeds])
+
+
+Evidence = Annotated[PaperEvidence | ExperimentEvidence, Field(discriminator="kind")]
+"""Either kind, told apart by `kind`."""
+
+
+def _evidence_id(parts: list[object]) -> str:
+    return "ev-" + digest([str(p) for p in parts]).removeprefix("sha256:")[:12]

@@ -1,0 +1,1 @@
+"""Measures: protocols, training recipes, statistics and the run queue. Knows the experiment words, never the store."""
