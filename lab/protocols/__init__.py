@@ -1,0 +1,1 @@
+"""Pre-registered designs, one file each."""

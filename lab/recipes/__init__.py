@@ -1,0 +1,1 @@
+"""Training methods, one file each: they never import each other."""

@@ -1,0 +1,1 @@
+"""Tasks with generator, verifier and splits inside and outside the training distribution."""
