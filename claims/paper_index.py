@@ -1,0 +1,397 @@
+"""Full text over papers: a tantivy index on this machine's disk, a cache that the tables can rebuild at any time.
+
+The tables are the truth; nothing is read from here but ids and scores. Queries are built from analysed terms, never by
+a query parser, so no text can be a syntax error or an operator. Title (counted twice), abstract and finding are one
+field: on the shared development claims that ranks as well as fields of their own with tuned weights (recall@20 0.25
+beside 0.24 for the abstract alone and 0.18 to 0.22 with a title boost; one query of the claim's own words, dated
+window), and half the posting lists make a windowed query a fifth faster.
+"""
+
+import contextlib
+import logging
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import tantivy
+
+from claims.errors import CouldNotLook, StoreLocked
+from claims.paper import Paper
+from claims.search import Hit
+
+log = logging.getLogger(__name__)
+
+SCHEMA: Final = 1
+"""Changes with every change of fields or analysis; each version keeps a folder of its own."""
+MAX_TERMS: Final = 256
+"""Distinct words of a query that are looked for; the rest of a longer text (a pasted megabyte) is left out."""
+COMMIT_EVERY: Final = 50_000
+"""Papers between two commits of a long addition: what a killed import may have to index again."""
+WRITER_HEAP_BYTES: Final = 128_000_000
+"""Memory for papers not yet on disk; flat in the number of papers."""
+
+_QUOTED = re.compile(r'"([^"]{2,200})"')
+_Query = tantivy.Query
+_SHOULD, _MUST = tantivy.Occur.Should, tantivy.Occur.Must
+
+
+def _english() -> tantivy.TextAnalyzer:
+    chain = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.remove_long(60))
+    chain = chain.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.ascii_fold())
+    return chain.filter(tantivy.Filter.stopword("english")).filter(tantivy.Filter.stemmer("english")).build()
+
+
+def _names() -> tantivy.TextAnalyzer:
+    chain = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
+    return chain.filter(tantivy.Filter.ascii_fold()).build()
+
+
+def _schema() -> tantivy.Schema:
+    build = tantivy.SchemaBuilder()
+    build.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    build.add_text_field("text", tokenizer_name="retest_en")
+    build.add_text_field("title", tokenizer_name="retest_en")
+    build.add_text_field("title_key", tokenizer_name="raw", index_option="basic")
+    build.add_text_field("short_name", tokenizer_name="raw", index_option="basic")
+    build.add_text_field("authors", tokenizer_name="retest_names", index_option="freq")
+    build.add_text_field("category", tokenizer_name="raw", index_option="basic")
+    build.add_integer_field("first_day", fast=True)
+    build.add_integer_field("last_day", fast=True)
+    return build.build()
+
+
+_SCHEMA = _schema()
+_ENGLISH = _english()
+_NAMES = _names()
+
+
+def terms_of(text: str) -> list[str]:
+    """Give the distinct index terms of a text, in order: lower case, without accents and stop words, stemmed."""
+    return list(dict.fromkeys(_ENGLISH.analyze(_clean(text))))
+
+
+class PaperIndex:
+    """Papers by their words. Reads are safe from any thread; one process writes at a time and others wait for it."""
+
+    def __init__(
+        self, index: tantivy.Index, folder: Path | None, stale_because: str | None, lock_wait_s: float
+    ) -> None:
+        index.register_tokenizer("retest_en", _english())
+        index.register_tokenizer("retest_names", _names())
+        self._index = index
+        self.folder = folder
+        """where it is; None in memory"""
+        self.stale_because = stale_because
+        """why it was begun anew and wants `rebuild`; None when what was there could be opened"""
+        self._lock_wait_s = lock_wait_s
+
+    @classmethod
+    def open(cls, folder: Path, *, lock_wait_s: float = 60.0) -> "PaperIndex":
+        """Open the index under `folder`, or begin an empty one.
+
+        What cannot be opened (damaged, or written by another schema or tantivy) is set aside and begun anew, and
+        `stale_because` says why; `rebuild` fills it. Writing waits `lock_wait_s` seconds for another writer.
+        Raises CouldNotLook when the folder cannot be written.
+        """
+        place = folder / f"schema-{SCHEMA}"
+        stale: str | None = None
+        try:
+            others = sorted(p.name for p in folder.glob("schema-*") if p != place) if folder.is_dir() else []
+            place.mkdir(parents=True, exist_ok=True)
+            if not tantivy.Index.exists(str(place)):
+                stale = f"written as {', '.join(others)}, this version reads schema-{SCHEMA}" if others else None
+            else:
+                try:
+                    opened = cls(tantivy.Index.open(str(place)), place, None, lock_wait_s)
+                    opened._index.reload()
+                    opened.search("probe", limit=1)
+                except (ValueError, OSError, CouldNotLook) as exc:
+                    stale = f"it could not be read: {exc}"
+                    log.warning("the paper index at %s is begun anew: %s", place, stale)
+                    shutil.rmtree(place)
+                    place.mkdir()
+                else:
+                    return opened
+            return cls(tantivy.Index(_SCHEMA, path=str(place)), place, stale, lock_wait_s)
+        except (OSError, ValueError) as exc:
+            raise CouldNotLook("the paper index", f"{place}: {exc}") from exc
+
+    @classmethod
+    def in_memory(cls, papers: Iterable[Paper] = ()) -> "PaperIndex":
+        """Index a small collection without a disk."""
+        index = cls(tantivy.Index(_SCHEMA), None, None, 0.0)
+        index.add(papers)
+        return index
+
+    def count(self) -> int:
+        """Count the papers that a search would look at."""
+        return int(self._index.searcher().num_docs)
+
+    def disk_bytes(self) -> int:
+        """Give its size on disk in bytes; 0 in memory."""
+        if self.folder is None:
+            return 0
+        return sum(p.stat().st_size for p in self.folder.iterdir() if p.is_file())
+
+    def holds(self, paper_id: str) -> bool:
+        """Tell whether a paper is indexed."""
+        return int(self._index.searcher().doc_freq("id", paper_id)) > 0
+
+    def n_papers_with(self, term: str, field: str = "text") -> int:
+        """Count the papers with an index term (see `terms_of`): how telling a word is."""
+        return int(self._index.searcher().doc_freq(field, term))
+
+    def add(self, papers: Iterable[Paper]) -> int:
+        """Index papers, each replacing what was there under its id, and commit. Gives how many. Raises StoreLocked."""
+        with self.writing() as batch:
+            return batch.add(papers)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take papers out and commit. Raises StoreLocked."""
+        with self.writing() as batch:
+            batch.remove(ids)
+
+    def rebuild(self, papers: Iterable[Paper]) -> int:
+        """Replace everything by `papers` in one commit: readers and a killed rebuild keep the old state.
+
+        Gives how many were indexed. Raises StoreLocked.
+        """
+        with self.writing() as batch:
+            n = batch.replace_all(papers)
+        self.stale_because = None
+        return n
+
+    @contextlib.contextmanager
+    def writing(self) -> "Iterator[IndexBatch]":
+        """Hold the writer for several additions; commits at the end, rolls back on an error. Raises StoreLocked."""
+        batch = IndexBatch(self._index, self._writer())
+        try:
+            yield batch
+        except BaseException:
+            batch.abandon()
+            raise
+        batch.finish()
+
+    def search(
+        self,
+        text: str,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        limit: int = 50,
+        phrases: Sequence[str] = (),
+        weights: Mapping[str, float] | None = None,
+        categories: Sequence[str] = (),
+    ) -> list[Hit]:
+        """Rank papers by the words of `text` (BM25), best first; words in double quotes count as a phrase too.
+
+        since, until: first day of v1, both included; a paper whose day is known to the month only is in the window
+        when any day of that month is. phrases: more phrases. weights: field (`text`, `title`, `authors`) to factor,
+        `{"text": 1}` by default. categories: only papers in one of these.
+        """
+        phrases = [*phrases, *_QUOTED.findall(text)]
+        terms = dict.fromkeys(terms_of(text)[:MAX_TERMS], 1.0)
+        return self.search_terms(
+            terms | {f'"{p}"': 1.0 for p in phrases},
+            since=since,
+            until=until,
+            limit=limit,
+            weights=weights,
+            categories=categories,
+            analysed=True,
+        )
+
+    def search_terms(
+        self,
+        terms: Mapping[str, float],
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        limit: int = 50,
+        weights: Mapping[str, float] | None = None,
+        categories: Sequence[str] = (),
+        must: Sequence[str] = (),
+        analysed: bool = False,
+    ) -> list[Hit]:
+        """Rank papers by weighted words and phrases, best first.
+
+        terms: a word, or several words that count as a phrase, to its factor. must: words or phrases without which
+        a paper is not given. analysed: single words are index terms already (`terms_of`). Others as in `search`.
+        """
+        fields = weights or {"text": 1.0}
+        scored = [
+            (_SHOULD, _boost(query, factor * weight))
+            for words, factor in list(terms.items())[: 2 * MAX_TERMS]
+            for field, weight in fields.items()
+            if (query := _words(field, words, analysed=analysed)) is not None and factor * weight > 0
+        ]
+        needed = [query for words in must if (query := _words("text", words, analysed=False)) is not None]
+        if not scored and not needed:
+            return []
+        clauses = [(_MUST, query) for query in needed]
+        clauses.append((_SHOULD if needed else _MUST, _Query.boolean_query(scored)))
+        return self._ranked(clauses, since, until, categories, limit)
+
+    def find_title(self, title: str, *, limit: int = 5) -> list[Hit]:
+        """Rank papers by title: the whole title first, then the short name before a colon (`LIMA`), then words."""
+        key = title_key(title)
+        if not key:
+            return []
+        clauses = [
+            (_SHOULD, _Query.const_score_query(_Query.term_query(_SCHEMA, "title_key", key), 1000.0)),
+            (_SHOULD, _Query.const_score_query(_Query.term_query(_SCHEMA, "short_name", key), 300.0)),
+        ]
+        for term in terms_of(title)[:MAX_TERMS]:
+            clauses.append((_SHOULD, _Query.term_query(_SCHEMA, "title", term, "freq")))
+        return self._ranked([(_MUST, _Query.boolean_query(clauses))], None, None, (), limit)
+
+    def _ranked(
+        self,
+        clauses: list[tuple[tantivy.Occur, tantivy.Query]],
+        since: date | None,
+        until: date | None,
+        categories: Sequence[str],
+        limit: int,
+    ) -> list[Hit]:
+        if limit < 1:
+            return []
+        if since is not None:
+            clauses.append((_MUST, _window("last_day", since.toordinal(), None)))
+        if until is not None:
+            clauses.append((_MUST, _window("first_day", None, until.toordinal())))
+        if categories:
+            wanted = _Query.term_set_query(_SCHEMA, "category", [_clean(c) for c in categories])
+            clauses.append((_MUST, _Query.const_score_query(wanted, 0.0)))
+        query = clauses[0][1] if len(clauses) == 1 else _Query.boolean_query(clauses)
+        try:
+            searcher = self._index.searcher()
+            hits = [
+                Hit.model_construct(paper_id=searcher.doc(address)["id"][0], score=float(score))
+                for score, address in searcher.search(query, limit, count=False).hits
+            ]
+        except (ValueError, OSError) as exc:
+            raise CouldNotLook("the paper index", f"it is damaged, rebuild it: {exc}") from exc
+        return sorted(hits, key=lambda hit: (-hit.score, hit.paper_id))
+
+    def _writer(self) -> tantivy.IndexWriter:
+        deadline = time.monotonic() + self._lock_wait_s
+        while True:
+            try:
+                return self._index.writer(WRITER_HEAP_BYTES, 2)
+            except ValueError as exc:
+                if "lock" not in str(exc).lower():
+                    raise CouldNotLook("the paper index", str(exc)) from exc
+                if time.monotonic() >= deadline:
+                    raise StoreLocked(
+                        f"another process has been writing the paper index for {self._lock_wait_s:.0f} s; try again"
+                    ) from exc
+            time.sleep(0.05)
+
+
+class IndexBatch:
+    """A held writer."""
+
+    def __init__(self, index: tantivy.Index, writer: tantivy.IndexWriter) -> None:
+        self._index = index
+        self._writer = writer
+        self._searcher = index.searcher()
+        self._pending: set[str] = set()
+
+    def add(self, papers: Iterable[Paper]) -> int:
+        """Index papers, each replacing what was there under its id. Gives how many."""
+        n = 0
+        for paper in papers:
+            if paper.id in self._pending or self._searcher.doc_freq("id", paper.id):
+                self._writer.delete_documents_by_term("id", paper.id)
+            self._writer.add_document(_document(paper))
+            self._pending.add(paper.id)
+            n += 1
+            if len(self._pending) >= COMMIT_EVERY:
+                self.commit()
+        return n
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take papers out."""
+        for paper_id in ids:
+            self._writer.delete_documents_by_term("id", paper_id)
+
+    def replace_all(self, papers: Iterable[Paper]) -> int:
+        """Replace everything by `papers`, seen by readers only at the commit. Gives how many."""
+        self._writer.delete_all_documents()
+        n = 0
+        for paper in papers:
+            self._writer.add_document(_document(paper))
+            n += 1
+        return n
+
+    def commit(self) -> None:
+        """Make what was done so far durable and visible."""
+        self._writer.commit()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        self._pending.clear()
+
+    def finish(self) -> None:
+        """Commit and let the writer go."""
+        self.commit()
+        self._writer.wait_merging_threads()
+
+    def abandon(self) -> None:
+        """Undo what was not committed and let the writer go."""
+        self._writer.rollback()
+        self._writer.wait_merging_threads()
+
+
+def title_key(title: str) -> str:
+    """Fold a title to what stays equal across sources: letters and digits, lower case, without accents."""
+    return " ".join(_NAMES.analyze(_clean(title)))[:500]
+
+
+def _document(paper: Paper) -> tantivy.Document:
+    doc = tantivy.Document()
+    title = _clean(paper.title)
+    doc.add_text("id", paper.id)
+    doc.add_text("text", " \n ".join((title, title, _clean(paper.abstract or ""), _clean(paper.finding or ""))))
+    doc.add_text("title", title)
+    doc.add_text("title_key", title_key(title))
+    name, colon, _ = title.partition(":")
+    if colon and len(name) <= 60:
+        doc.add_text("short_name", title_key(name))
+    doc.add_text("authors", _clean("; ".join(paper.authors)))
+    for category in paper.categories:
+        doc.add_text("category", _clean(category))
+    doc.add_integer("first_day", paper.published.start.toordinal())
+    doc.add_integer("last_day", paper.published.end.toordinal())
+    return doc
+
+
+def _clean(text: str) -> str:
+    """Replace lone surrogates, which cannot be written as UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _words(field: str, words: str, *, analysed: bool) -> tantivy.Query | None:
+    if analysed and not words.startswith('"'):
+        terms = [words]
+    else:
+        terms = (_NAMES if field == "authors" else _ENGLISH).analyze(_clean(words))[:32]
+    if not terms:
+        return None
+    if len(terms) == 1 or field == "authors":
+        parts = [(_MUST, _Query.term_query(_SCHEMA, field, term, "freq")) for term in terms]
+        return parts[0][1] if len(parts) == 1 else _Query.boolean_query(parts)
+    return _Query.phrase_query(_SCHEMA, field, list(terms))
+
+
+def _boost(query: tantivy.Query, factor: float) -> tantivy.Query:
+    return query if factor == 1.0 else _Query.boost_query(query, factor)
+
+
+def _window(field: str, lower: int | None, upper: int | None) -> tantivy.Query:
+    bounds: Any = {"lower_bound": lower, "upper_bound": upper}
+    days = _Query.range_query(_SCHEMA, field, tantivy.FieldType.Integer, **bounds)
+    return _Query.const_score_query(days, 0.0)
