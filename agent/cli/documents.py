@@ -1,0 +1,184 @@
+"""`retest import` and `retest ground`: read a document, and check what it cites."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.output import console, json_option, plain, print_json, set_up_logging
+from claims.errors import InputError
+
+if TYPE_CHECKING:
+    from claims.grounding import Grounding
+    from claims.inquiry import Inquiry
+
+
+def read_document(path: Path | None) -> tuple["Inquiry", str]:
+    """Read an inquiry and its text; None is the shipped one, `-` is standard input. Raises InputError."""
+    from claims.inquiry import parse_inquiry
+
+    if path is None:
+        from claims.library import example_inquiry
+
+        text = example_inquiry()
+        return parse_inquiry(text), text
+    data = read_bytes(path)
+    return parse_inquiry(data, origin=str(path)), data.decode("utf-8", "replace")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file that a person named. Raises InputError that says what is wrong with it."""
+    try:
+        if str(path) == "-":
+            return click.get_binary_stream("stdin").read()
+        return path.read_bytes()
+    except FileNotFoundError as exc:
+        raise InputError(f"no file {path}") from exc
+    except IsADirectoryError as exc:
+        raise InputError(f"{path} is a folder, not a document") from exc
+    except OSError as exc:
+        raise InputError(f"cannot read {path}: {exc.strerror}") from exc
+
+
+@click.command("import")
+@click.argument("inquiry", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def import_(ctx: click.Context, inquiry: Path, as_json: bool) -> int:
+    """Parse INQUIRY (a file, or - for standard input) and show what was understood. Nothing is stored."""
+    set_up_logging(ctx.obj["debug"])
+    read, _ = read_document(inquiry)
+    if as_json:
+        print_json(inquiry_document(read))
+    else:
+        show_inquiry(read)
+    return 0
+
+
+def inquiry_document(read: "Inquiry") -> dict[str, Any]:
+    """Give a parsed inquiry in the shape that scripts depend on."""
+    return {
+        "id": read.id,
+        "question": read.question,
+        "claims": [
+            {
+                "id": claim.id,
+                "text": claim.text,
+                "asserted_on": str(claim.asserted_on),
+                "stated_dates": [str(claim.asserted_on)],
+                "anchors": [anchor.model_dump(mode="json") for anchor in claim.anchors],
+                "ungrounded": not any(anchor.arxiv_id for anchor in claim.anchors),
+                "family": claim.scope.family,
+                "note": claim.note,
+                "line": claim.line,
+            }
+            for claim in read.claims
+        ],
+        "anchors": [anchor.model_dump(mode="json") for anchor in read.anchors],
+        "tasks": [task.model_dump(mode="json") for task in read.tasks],
+        "questions": [question.model_dump(mode="json") for question in read.questions],
+        "flag_ungrounded": read.flag_ungrounded,
+        "warnings": [warning.model_dump(mode="json") for warning in read.warnings],
+    }
+
+
+def show_inquiry(read: "Inquiry") -> None:
+    """Print a parsed inquiry for a person."""
+    out = console()
+    out.print(f"Question: {plain(read.question) if read.question else 'none found'}\n")
+    for claim in read.claims:
+        ids = [anchor.arxiv_id or f"{anchor.stated_title} (no id)" for anchor in claim.anchors]
+        out.print(f"{claim.id}  (~)".replace("(~)", f"asserted {claim.asserted_on}"))
+        out.print(f"    {plain(claim.text)}")
+        out.print(
+            f"    anchors: {', '.join(plain(i) for i in ids) or 'none: ungrounded'}; family: {claim.scope.family}"
+        )
+    out.print(f"\n{len(read.anchors)} anchors")
+    for anchor in read.anchors:
+        topic = plain(anchor.stated_topic or "", 70)
+        out.print(f"    {anchor.arxiv_id or plain(anchor.stated_title or '?')}  {anchor.stated_date or ''}  {topic}")
+    for task in read.tasks:
+        out.print(f"task {task.number}: {plain(task.text, 98)}")
+    for question in read.questions:
+        out.print(f"question ({question.letter}): {plain(question.text, 92)}")
+    for warning in read.warnings:
+        out.print(f"line {warning.line}: {warning.why}: {plain(warning.text, 70)}")
+
+
+@click.command("ground")
+@click.argument("ids", nargs=-1)
+@click.option("--file", "file", type=click.Path(path_type=Path), help="BibTeX or JSONL with title, author, year.")
+@click.option("--source", default="auto", show_default=True, help="auto, arxiv, mirror or library.")
+@json_option
+@click.pass_context
+def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: str, as_json: bool) -> int:
+    """Check that arXiv IDS exist and are the papers that they are said to be."""
+    set_up_logging(ctx.obj["debug"])
+    if not ids and file is None:
+        raise click.UsageError("name at least one arXiv id, or a --file")
+    from agent.citations import cited_ids, read_citations
+    from agent.grounding import ground_citation
+    from agent.settings import load_settings
+    from agent.wiring import open_sources, open_store
+    from claims.grounding import GroundingStatus
+
+    settings = load_settings()
+    cited = cited_ids(ids)
+    if file is not None:
+        cited += read_citations(read_bytes(file).decode("utf-8", "replace"), name=str(file))
+    with open_store(settings) as store:
+        sources = open_sources(source, store, settings)
+        results = [(given, ground_citation(given, list(sources.values()))) for given in cited]
+        papers = store.papers([g.paper_id for _, g in results if g.paper_id])
+        for one in sources.values():
+            missing = [g.paper_id for _, g in results if g.paper_id and g.paper_id not in papers]
+            papers |= look_up(one, missing)
+    if as_json:
+        print_json([grounding_document(given.name, g, papers) for given, g in results])
+    else:
+        show_groundings([(given.name, g) for given, g in results], papers)
+    statuses = {g.status for _, g in results}
+    if statuses <= {GroundingStatus.OK}:
+        return 0
+    return 3 if statuses <= {GroundingStatus.OK, GroundingStatus.UNCHECKED} else 1
+
+
+def look_up(source: Any, ids: list[str]) -> dict[str, Any]:
+    """Get papers for display; a source that cannot be asked was already reported by the grounding."""
+    from agent.errors import Final, Retryable
+    from claims.errors import CouldNotLook
+
+    if not ids:
+        return {}
+    try:
+        found: dict[str, Any] = source.look_up(ids).papers
+    except (Retryable, Final, CouldNotLook):
+        return {}
+    return found
+
+
+def grounding_document(name: str, g: "Grounding", papers: dict[str, Any]) -> dict[str, Any]:
+    """Give one grounding in the shape that scripts depend on."""
+    paper = papers.get(g.paper_id or "")
+    return {
+        "id": name,
+        "status": g.status.value,
+        "problems": [p.model_dump(mode="json") for p in g.problems],
+        "paper": paper.model_dump(mode="json", exclude={"abstract", "finding"}) if paper else None,
+        "how": g.how,
+        "looked_in": list(g.looked_in),
+        "could_not_look": g.could_not_look,
+    }
+
+
+def show_groundings(results: list[tuple[str, "Grounding"]], papers: dict[str, Any]) -> None:
+    """Print groundings for a person."""
+    out = console()
+    for name, g in results:
+        paper = papers.get(g.paper_id or "")
+        title = f"{plain(paper.title, 70)} ({paper.published})" if paper else plain(g.how, 80)
+        out.print(f"{plain(name, 40)}  {g.status.value}  {title}")
+        for problem in g.problems:
+            out.print(f"    {problem.field}: {plain(problem.message, 120)}")
+        for place, what in g.could_not_look.items():
+            out.print(f"    could not look in {place}: {plain(what, 110)}")

@@ -1,0 +1,155 @@
+"""`retest search` and `retest mirror`: look for papers, and keep a local mirror of arXiv metadata."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.output import console, json_option, plain, print_json, set_up_logging
+from claims.errors import CouldNotLook, InputError
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("search")
+@click.argument("query")
+@click.option("--since", type=DAY, help="First day of v1, included.")
+@click.option("--until", type=DAY, help="Last day of v1, included.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--source", default="auto", show_default=True, help="auto, arxiv, mirror or library.")
+@json_option
+@click.pass_context
+def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, source: str, as_json: bool) -> int:
+    """Search papers by words and "quoted phrases". Every source that answers is asked; the others are named."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.errors import Final, Retryable
+    from agent.settings import load_settings
+    from agent.wiring import open_sources, open_store
+    from claims.search import Query
+
+    if not query.strip():
+        raise InputError("the query is empty")
+    settings = load_settings()
+    failures: dict[str, str] = {}
+    found: dict[str, tuple[Any, float]] = {}
+    asked = 0
+    with open_store(settings) as store:
+        for name, one in open_sources(source, store, settings).items():
+            asked += 1
+            try:
+                answer = one.search(
+                    Query(text=query),
+                    since=since.date() if since else None,
+                    until=until.date() if until else None,
+                    limit=limit,
+                )
+            except (Retryable, Final, CouldNotLook) as exc:
+                failures[name.value] = str(exc)
+                continue
+            for rank, (paper, _) in enumerate(answer.papers):
+                score = 1.0 / (60 + rank)
+                held = found.get(paper.id)
+                found[paper.id] = (held[0] if held else paper, score + (held[1] if held else 0.0))
+    papers = [p for p, _ in sorted(found.values(), key=lambda item: (-item[1], item[0].id))][:limit]
+    if as_json:
+        print_json(
+            {
+                "papers": [p.model_dump(mode="json") for p in papers],
+                "could_not_look": failures,
+            }
+        )
+    else:
+        out = console()
+        for paper in papers:
+            out.print(f"{paper.id:<12} {paper.published!s:<10} {plain(paper.title, 84)}")
+        if not papers and len(failures) < asked:
+            out.print("nothing found")
+        for place, what in failures.items():
+            out.print(f"could not look in {place}: {plain(what, 140)}")
+    return 3 if len(failures) == asked else 0
+
+
+@click.group("mirror")
+def mirror() -> None:
+    """Fill and inspect the local mirror of arXiv metadata."""
+
+
+@mirror.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def import_(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> int:
+    """Import snapshot FILES: one JSON record a line, plain, .gz, .xz or .zip. Importing again adds nothing twice."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.sources.snapshot import import_snapshot
+    from agent.wiring import open_index, open_store
+
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"no file {file}")
+    settings = load_settings()
+    with open_store(settings) as store:
+        err = console(stderr=True)
+
+        def report(done: int, file: Path) -> None:
+            if not as_json:
+                err.print(f"{file.name}: {done:,} records", end="\r" if err.is_terminal else "\n")
+
+        result = import_snapshot(list(files), store, open_index(settings), report)
+    if as_json:
+        print_json(result._asdict() if hasattr(result, "_asdict") else result)
+    else:
+        console().print(str(result))
+    return 0
+
+
+@mirror.command("harvest")
+@click.option("--since", type=DAY, help="First day of change. Default: where the last harvest stopped.")
+@click.option("--until", type=DAY, help="Last day of change.")
+@click.option("--set", "sets", multiple=True, help="OAI set, such as cs:cs:CL; may be repeated.")
+@json_option
+@click.pass_context
+def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], as_json: bool) -> int:
+    """Fetch what is new or changed on arXiv since the last harvest (OAI-PMH)."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.sources.oai import harvest as harvest_oai
+    from agent.wiring import open_index, open_store, pace
+
+    settings = load_settings()
+    with open_store(settings) as store:
+        result = harvest_oai(
+            store,
+            open_index(settings),
+            base_url=settings.oai_url,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            sets=sets or ("cs",),
+            pace=lambda: pace(store, settings),
+        )
+    if as_json:
+        print_json(result._asdict() if hasattr(result, "_asdict") else result)
+    else:
+        console().print(str(result))
+    return 0
+
+
+@mirror.command("status")
+@json_option
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> int:
+    """Say what the mirror holds, and whether its index agrees with it."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.sources.mirror import mirror_status
+    from agent.wiring import open_index, open_store
+
+    settings = load_settings()
+    with open_store(settings) as store:
+        result = mirror_status(store, open_index(settings))
+    if as_json:
+        print_json(result._asdict() if hasattr(result, "_asdict") else result)
+    else:
+        console().print(str(result))
+    return 0

@@ -1,0 +1,174 @@
+"""`retest list`, `show` and `report`: what is held, now or as of a past day. Nothing is searched or judged."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.output import console, json_option, plain, print_json, set_up_logging
+from claims.errors import InputError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from claims.dossier import Dossier, InquiryDossier
+    from claims.store import Store
+
+DAY = click.DateTime(["%Y-%m-%d"])
+FORMATS = ("md", "html", "json", "csv", "bib")
+
+
+def moment(as_of: Any) -> "datetime | None":
+    """Turn `--as-of DATE` into the last second of that day, or None for now."""
+    if as_of is None:
+        return None
+    from agent.main_job import end_of
+
+    return end_of(as_of.date())
+
+
+@click.command("list")
+@click.option("--as-of", type=DAY, help="What was held on that day.")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
+    """List the claims that are held, with their verdicts."""
+    set_up_logging(ctx.obj["debug"])
+    from claims.overview import overview
+
+    from agent.settings import load_settings
+
+    lines = overview(load_settings().store_url, as_of=moment(as_of))
+    if as_json:
+        print_json([line._asdict() for line in lines])
+        return 0
+    out = console()
+    if not lines:
+        out.print("no claim is held yet; `retest run` starts with the shipped inquiry")
+        return 0
+    width = max(len(line.claim_id) for line in lines)
+    for line in lines:
+        verdict = line.kind or "undecided"
+        since = f"since {line.since}" if line.since else ""
+        out.print(
+            f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {line.n_evidence} papers"
+        )
+        out.print(f"    {plain(line.text, 104)}")
+    return 0
+
+
+@click.command("show")
+@click.argument("claim")
+@click.option("--as-of", type=DAY, help="What was held on that day.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, claim: str, as_of: Any, as_json: bool) -> int:
+    """Show one CLAIM (id or its beginning): verdict history, evidence, experiments, dates."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import open_store
+
+    with open_store(load_settings()) as store:
+        dossier = store.dossier(store.claim(claim).id, as_of=moment(as_of))
+    if as_json:
+        print_json(dossier.model_dump(mode="json"))
+    else:
+        show_dossier(dossier)
+    return 0
+
+
+def show_dossier(d: "Dossier") -> None:
+    """Print a claim with its ground."""
+    out = console()
+    out.print(plain(d.claim.text))
+    out.print(f"{d.claim.id}, asserted {d.claim.asserted_on}, family {d.claim.scope.family or 'none'}\n")
+    if not d.history:
+        out.print("no verdict yet")
+    for held in d.history:
+        v = held.verdict
+        out.print(
+            f"{held.recorded_at:%Y-%m-%d %H:%M}Z  {v.kind.value} (confidence {v.confidence:.2f}, as of {v.as_of})"
+        )
+        out.print(f"    {plain(v.reason)}")
+    if d.current:
+        v = d.current.verdict
+        out.print(f"\ndurable:    {plain(v.durable)}")
+        out.print(f"perishable: {plain('; '.join(v.perishable)) or 'nothing named'}")
+        if v.rests_on_unsure:
+            out.print(f"unsure stances could change it; read first: {', '.join(v.read_first)}")
+    out.print()
+    order = {"contradicts": 0, "qualifies": 1, "supports": 2}
+    papers = [e for e in d.evidence if e.kind == "paper" and e.assessment.stance.value in order]
+    for e in sorted(papers, key=lambda e: (order[e.assessment.stance.value], -e.assessment.confidence)):
+        paper = d.papers.get(e.paper_id)
+        a = e.assessment
+        out.print(
+            f"{e.id}  {a.stance.value} {a.confidence:.2f} ({a.judge.name.value})  arXiv:{e.paper_id} {e.published}"
+        )
+        if paper:
+            out.print(f"    {plain(paper.title, 100)}")
+        for quote in a.quotes:
+            whose = "our summary" if quote.field.value == "finding" else quote.field.value
+            out.print(f"    {whose}: “{plain(quote.text, 220)}”")
+    for experiment in d.experiments:
+        out.print(f"\n{experiment.id}  {experiment.spec.protocol} ({experiment.spec.profile}) {experiment.state.value}")
+        if experiment.result:
+            out.print(f"    {experiment.result.outcome.value}: {plain(experiment.result.reason)}")
+    if d.no_experiment_because and not d.experiments:
+        out.print(f"\nno experiment: {plain(d.no_experiment_because)}")
+    neutral = sum(e.kind == "paper" and e.assessment.stance == "neutral" for e in d.evidence)
+    unsure = sum(e.kind == "paper" and e.assessment.unsure for e in d.evidence)
+    out.print(f"\n{neutral} papers take no stand; the judge was unsure of {unsure} of them")
+    for place, what in sorted({(s.source.value, s.could_not_look) for s in d.searches if s.could_not_look}):
+        out.print(f"could not look in {place}: {plain(what or '', 140)}")
+
+
+@click.command("report")
+@click.argument("what", required=False)
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="md", show_default=True)
+@click.option("--as-of", type=DAY, help="What was held on that day.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; stdout when not given.")
+@json_option
+@click.pass_context
+def report(ctx: click.Context, what: str | None, format_name: str, as_of: Any, out: Path | None, as_json: bool) -> int:
+    """Write the report of a claim or an inquiry (WHAT; everything when not given) from what is held."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import open_store
+    from claims.report import render
+
+    with open_store(load_settings()) as store:
+        dossier = find_dossier(store, what, moment(as_of))
+    content = render(dossier, "json" if as_json else format_name)
+    data = content if isinstance(content, bytes) else content.encode()
+    if out is None:
+        sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+        return 0
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(data)
+    except OSError as exc:
+        raise InputError(f"cannot write {out}: {exc.strerror}") from exc
+    console(stderr=True).print(f"wrote {out}")
+    return 0
+
+
+def find_dossier(store: "Store", what: str | None, as_of: "datetime | None") -> "InquiryDossier":
+    """Read the dossier of an inquiry, of one claim, or of everything. Raises NotHeld."""
+    from claims.clock import SystemClock
+    from claims.dossier import InquiryDossier
+
+    if what and what.startswith("inq-"):
+        return store.inquiry_dossier(what, as_of=as_of)
+    inquiries = store.inquiries()
+    if what is None and len(inquiries) == 1:
+        return store.inquiry_dossier(inquiries[0].id, as_of=as_of)
+    ids = [store.claim(what).id] if what else [claim.id for claim in store.claims()]
+    now = SystemClock().now()
+    return InquiryDossier(
+        inquiry=None,
+        claims=tuple(store.dossier(claim_id, as_of=as_of) for claim_id in ids),
+        as_of=as_of or now,
+        generated_at=now,
+    )

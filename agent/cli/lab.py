@@ -1,0 +1,212 @@
+"""`retest lab`: protocols, runs and the lab worker."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.output import console, json_option, plain, print_json, set_up_logging
+from claims.errors import InputError
+
+if TYPE_CHECKING:
+    from claims.experiment import ExperimentView
+
+
+@click.group("lab")
+def lab() -> None:
+    """Protocols, runs and the lab worker."""
+
+
+@lab.command("protocols")
+@json_option
+@click.pass_context
+def protocols(ctx: click.Context, as_json: bool) -> int:
+    """List the pre-registered designs that the lab offers."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import connect_lab
+
+    with connect_lab(load_settings()) as client:
+        offered = client.protocols()
+    if as_json:
+        print_json([p.model_dump(mode="json") for p in offered])
+        return 0
+    out = console()
+    for p in offered:
+        seconds = ", ".join(f"{name} about {s:.0f} s a seed" for name, s in p.seconds_per_seed.items())
+        out.print(f"{p.name} (version {p.version}; {', '.join(p.profiles)}; {seconds or 'time not measured'})")
+        out.print(f"    {plain(p.title)}")
+        out.print(f"    predicts: {plain(p.preregistration.prediction)}")
+        out.print(
+            f"    measures: {plain(p.preregistration.contrast)}, smallest effect {p.preregistration.smallest_effect:g}"
+        )
+    return 0
+
+
+@lab.command("run")
+@click.argument("protocol")
+@click.option("--profile", default="tiny", show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 256), help="Seeds in all; more than it has adds the rest.")
+@click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the protocol.")
+@json_option
+@click.pass_context
+def run(
+    ctx: click.Context, protocol: str, profile: str, seeds: int | None, params: tuple[str, ...], as_json: bool
+) -> int:
+    """Run PROTOCOL and show its outcome. Runs that were finished before are not run again."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.cli.watch import Watch
+    from agent.graph.parts import Step
+    from agent.settings import load_settings
+    from agent.wiring import connect_lab
+    from claims.experiment import ExperimentSpec, Progress, Submission
+
+    settings = load_settings()
+    with connect_lab(settings) as client:
+        offered = {p.name: p for p in client.protocols()}
+        if protocol not in offered:
+            raise InputError(f"no protocol {protocol!r}; there are {', '.join(sorted(offered))}")
+        spec = ExperimentSpec(
+            protocol=protocol,
+            protocol_version=offered[protocol].version,
+            profile=profile,
+            params=read_params(params),
+        )
+        view = client.submit(Submission(spec=spec, n_seeds=seeds or settings.seeds))
+        with Watch({f"seed {run.spec.seed}": f"seed {run.spec.seed}" for run in view.runs}, silent=as_json) as watch:
+
+            def show(progress: Progress) -> None:
+                watch(Step(f"seed {progress.seed}", "running", progress.message, progress))
+
+            view = client.wait(view.id, on_progress=show)
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+    else:
+        show_experiment(view)
+    return 0 if view.result is not None else 1
+
+
+def read_params(params: tuple[str, ...]) -> dict[str, Any]:
+    """Read `NAME=VALUE` pairs; numbers and true/false are read as such. Raises InputError."""
+    import json
+
+    read: dict[str, Any] = {}
+    for pair in params:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise InputError(f"--set {pair!r}: expected NAME=VALUE")
+        try:
+            parsed = json.loads(value)
+        except json.JSONDecodeError:
+            parsed = value
+        if not isinstance(parsed, str | int | float | bool):
+            raise InputError(f"--set {pair!r}: expected a number, true, false or a word")
+        read[name] = parsed
+    return read
+
+
+def show_experiment(view: "ExperimentView") -> None:
+    """Print an experiment: effect by seed, controls, outcome, failures."""
+    out = console()
+    out.print(f"{view.id}  {view.spec.protocol} ({view.spec.profile})  {view.state.value}")
+    p = view.preregistration
+    out.print(f"    hypothesis: {plain(p.hypothesis)}")
+    out.print(
+        f"    measured:   {plain(p.contrast)} on {plain(p.primary_metric)}, smallest effect {p.smallest_effect:g}"
+    )
+    result = view.result
+    if result:
+        for arm, mean in result.arm_means.items():
+            out.print(f"    {arm:<28} {mean:.3f}")
+        for seed in result.path:
+            interval = f"[{seed.low:+.3f}, {seed.high:+.3f}]"
+            out.print(f"    seed {seed.seed:<3} effect {seed.effect:+.3f}   interval so far {interval}")
+        for control in result.controls:
+            said = {True: "passed", False: "FAILED", None: "undecided"}[control.passed]
+            out.print(f"    {control.kind} control {control.name}: {said}. {plain(control.reason)}")
+        out.print(f"{result.outcome.value}: {plain(result.reason)}")
+    for run in view.runs:
+        if run.error:
+            out.print(f"    seed {run.spec.seed} {run.state.value}: {plain(run.error, 200)}")
+
+
+@lab.command("runs")
+@json_option
+@click.pass_context
+def runs(ctx: click.Context, as_json: bool) -> int:
+    """List the experiments that the lab holds, newest first."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import connect_lab
+
+    with connect_lab(load_settings()) as client:
+        views = client.experiments()
+    if as_json:
+        print_json([view.model_dump(mode="json") for view in views])
+        return 0
+    out = console()
+    for view in views:
+        outcome = view.result.outcome.value if view.result else ""
+        done = sum(run.state == "succeeded" for run in view.runs)
+        out.print(
+            f"{view.id}  {view.submitted_at:%Y-%m-%d %H:%M}Z  {view.spec.protocol} ({view.spec.profile})  "
+            f"{view.state.value}  {done}/{len(view.runs)} seeds  {outcome}"
+        )
+    if not views:
+        out.print("no experiment was submitted to this lab yet")
+    return 0
+
+
+@lab.command("show")
+@click.argument("experiment")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, experiment: str, as_json: bool) -> int:
+    """Show one EXPERIMENT with its runs."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import connect_lab
+
+    with connect_lab(load_settings()) as client:
+        view = client.get(experiment)
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+    else:
+        show_experiment(view)
+    return 0
+
+
+@lab.command("cancel")
+@click.argument("experiment")
+@json_option
+@click.pass_context
+def cancel(ctx: click.Context, experiment: str, as_json: bool) -> int:
+    """Stop an EXPERIMENT: its processes are killed, finished seeds are kept."""
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import connect_lab
+
+    with connect_lab(load_settings()) as client:
+        view = client.cancel(experiment)
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+    else:
+        console().print(f"{view.id} {view.state.value}")
+    return 0
+
+
+@lab.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True)
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int) -> int:
+    """Serve the lab over HTTP. Elsewhere than on loopback it needs RETEST_LAB_TOKEN."""
+    set_up_logging(ctx.obj["debug"])
+    import subprocess
+    import sys
+
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    return subprocess.call(
+        [sys.executable, "-m", "lab.server", "--host", host, "--port", str(port), "--home", str(settings.home)]
+    )

@@ -1,0 +1,141 @@
+"""The first nodes of a claim's thread: ground its anchors, plan the questions, ask the sources, screen the answers."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+
+from langgraph.types import Send
+
+from agent.errors import Final, Retryable
+from agent.graph.parts import Parts, Step
+from agent.graph.state import Ask, Ranked, State
+from agent.grounding import ground
+from agent.queries import plan_queries
+from claims.claim import Claim
+from claims.errors import CouldNotLook
+from claims.paper import Paper, Source
+from claims.search import Query, SearchRecord
+
+FUSION_OFFSET = 60.0
+"""k of reciprocal rank fusion, score = sum of weight / (k + rank): Cormack, Clarke and Buettcher 2009, section 2."""
+
+PER_QUESTION = 200
+"""Papers taken from one answer of a local source."""
+
+PER_LIVE_QUESTION = 50
+"""Papers taken from one answer of the live API: one page, one request."""
+
+SCREEN_BATCH = 24
+"""Papers weighed together: what is repeated at most when a process dies."""
+
+
+def ground_anchors(state: State, parts: Parts) -> dict[str, object]:
+    """Look up what the inquiry names as the claim's ground."""
+    parts.enter("ground", state["claim_id"])
+    claim = parts.store.claim(state["claim_id"])
+    sources = [parts.sources[Source(name)] for name in state["job"]["sources"]]
+    groundings = [ground(anchor, sources, claim=claim) for anchor in claim.anchors]
+    found = [g.paper_id for g in groundings if g.paper_id]
+    for source in sources:
+        missing = [i for i in found if i not in parts.store.papers(found)]
+        if not missing:
+            break
+        try:
+            parts.store.put_papers(source.look_up(missing).papers.values())
+        except (Retryable, Final, CouldNotLook):
+            continue  # the grounding already says that this source could not be asked
+    if groundings:
+        parts.store.put_groundings(claim.inquiry_id, groundings)
+    said = ", ".join(f"{g.paper_id or g.anchor.stated_title or g.anchor.arxiv_id} {g.status}" for g in groundings)
+    parts.watch(Step(claim.id, "ground", said or "no anchor named"))
+    return {}
+
+
+def plan(state: State, parts: Parts) -> dict[str, object]:
+    """Write the questions, one list for each source."""
+    parts.enter("plan", state["claim_id"])
+    claim = parts.store.claim(state["claim_id"])
+    anchors = [a.arxiv_id for a in claim.anchors if a.arxiv_id]
+    anchors += [g.paper_id for g in parts.store.groundings(claim_id=claim.id) if g.paper_id]
+    queries = plan_queries(claim, list(parts.store.papers(anchors).values()))
+    asks: list[Ask] = [
+        {"claim_id": claim.id, "source": name, "query": q.text, "aim": q.aim, "weight": q.weight}
+        for name in state["job"]["sources"]
+        for q in queries
+    ]
+    parts.watch(Step(claim.id, "plan", f"{len(queries)} questions for {', '.join(state['job']['sources'])}"))
+    return {"asks": asks, "found": None}
+
+
+def to_search(state: State) -> list[Send]:
+    """Fan out: one branch a question and source."""
+    return [Send("search", {"ask": ask, "job": state["job"]}) for ask in state["asks"]]
+
+
+def search(state: dict[str, object], parts: Parts) -> dict[str, object]:
+    """Ask one source one question. A failure is recorded as *could not look*, with what happened."""
+    ask: Ask = state["ask"]  # type: ignore[assignment]  # what `to_search` sent
+    as_of = date.fromisoformat(state["job"]["as_of"])  # type: ignore[index]
+    parts.enter("search", ask["claim_id"])
+    claim = parts.store.claim(ask["claim_id"])
+    source = parts.sources[Source(ask["source"])]
+    since = claim.asserted_on.end + timedelta(days=1)
+    limit = PER_LIVE_QUESTION if source.name is Source.ARXIV else PER_QUESTION
+    n_found: int | None = None
+    failure: str | None = None
+    unreadable = 0
+    ids: list[str] = []
+    try:
+        found = source.search(
+            Query(text=ask["query"], aim=ask["aim"], weight=ask["weight"]), since=since, until=as_of, limit=limit
+        )
+    except (Retryable, Final, CouldNotLook) as exc:
+        failure = str(exc)
+    else:
+        unreadable = found.unreadable
+        if source.name is not Source.MIRROR:  # what the mirror gives is already held
+            parts.store.put_papers(paper for paper, _ in found.papers)
+        ids = [paper.id for paper, _ in found.papers]
+        n_found = len(ids)
+    parts.store.add_searches(
+        [
+            SearchRecord(
+                claim_id=claim.id,
+                source=source.name,
+                query=ask["query"],
+                aim=ask["aim"],
+                since=since,
+                until=as_of,
+                n_found=n_found,
+                could_not_look=failure,
+                unreadable=unreadable,
+                searched_at=parts.clock.now(),
+            )
+        ]
+    )
+    said = f"{source.name}: {n_found} papers" if failure is None else failure
+    parts.watch(Step(claim.id, "search", said))
+    answer: list[Ranked] = [{"source": ask["source"], "weight": ask["weight"], "ids": ids}]
+    return {"found": answer}
+
+
+def screen(state: State, parts: Parts) -> dict[str, object]:
+    """Fuse the answers, drop what cannot be newer evidence, and keep the best for weighing."""
+    parts.enter("screen", state["claim_id"])
+    claim = parts.store.claim(state["claim_id"])
+    as_of = date.fromisoformat(state["job"]["as_of"])
+    scores: dict[str, float] = defaultdict(float)
+    for answer in state["found"]:
+        for rank, paper_id in enumerate(answer["ids"], start=1):
+            scores[paper_id] += answer["weight"] / (FUSION_OFFSET + rank)
+    held = parts.store.papers(list(scores))
+    fit = [i for i in sorted(scores, key=lambda i: (-scores[i], i)) if i in held and may_count(claim, held[i], as_of)]
+    keep = fit[: state["job"]["papers_per_claim"]]
+    batches = [keep[i : i + SCREEN_BATCH] for i in range(0, len(keep), SCREEN_BATCH)]
+    parts.watch(Step(claim.id, "screen", f"{len(keep)} of {len(scores)} papers to weigh"))
+    return {"found": None, "batches": batches, "n_found": len(scores)}
+
+
+def may_count(claim: Claim, paper: Paper, as_of: date) -> bool:
+    """Tell whether a paper can be newer evidence at all: after the claim, not after `as_of`, not its own anchor."""
+    own = {a.arxiv_id for a in claim.anchors}
+    return paper.id not in own and paper.published.is_after(claim.asserted_on) and paper.published.start <= as_of

@@ -1,0 +1,63 @@
+"""The weighing node: a judge reads each paper once, and every stance is kept as evidence with its quotes."""
+
+from langgraph.types import Send
+
+from agent.errors import Final, Retryable
+from agent.graph.parts import Parts, Step
+from agent.graph.state import Batch, State
+from claims.claim import Claim
+from claims.evidence import Assessment, PaperEvidence, Stance
+from claims.paper import Paper
+
+
+def to_weigh(state: State) -> list[Send] | str:
+    """Fan out: one branch a batch of papers; with nothing to weigh, go on."""
+    batches = state.get("batches") or []
+    if not batches:
+        return "choose"
+    return [Send("weigh", {"claim_id": state["claim_id"], "paper_ids": ids}) for ids in batches]
+
+
+def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
+    """Judge the papers of one batch that this judge has not judged on this claim in this text."""
+    parts.enter("weigh", batch["claim_id"])
+    claim = parts.store.claim(batch["claim_id"])
+    judged = parts.store.judged(claim.id, parts.judge.ref)
+    held = parts.store.papers(batch["paper_ids"])
+    papers = [held[i] for i in batch["paper_ids"] if i in held and (i, held[i].text_digest) not in judged]
+    if not papers:
+        return {"n_judged": 0}
+    try:
+        assessments = parts.judge.assess(claim, papers)
+    except (Retryable, Final) as exc:
+        parts.watch(Step(claim.id, "weigh", f"could not judge {len(papers)} papers: {exc}"))
+        return {"n_judged": 0, "problems": [f"could not judge {len(papers)} papers: {exc}"]}
+    pairs = zip(papers, assessments, strict=True)
+    parts.store.add_evidence([evidence_of(claim, paper, assessment, parts) for paper, assessment in pairs])
+    stands = sum(a.stance is not Stance.NEUTRAL for a in assessments)
+    parts.watch(Step(claim.id, "weigh", f"{len(papers)} papers judged, {stands} take a stand"))
+    return {"n_judged": len(papers)}
+
+
+def evidence_of(claim: Claim, paper: Paper, assessment: Assessment, parts: Parts) -> PaperEvidence:
+    """Bind an assessment to the facts of the paper that was judged.
+
+    A quote that is not byte for byte in the stored text is discarded and counted, whatever the judge says of itself.
+    """
+    kept = tuple(q for q in assessment.quotes if q.is_in(paper))
+    lost = len(assessment.quotes) - len(kept)
+    if lost:
+        assessment = assessment.model_copy(
+            update={"quotes": kept, "discarded_quotes": assessment.discarded_quotes + lost}
+        )
+    return PaperEvidence(
+        claim_id=claim.id,
+        paper_id=paper.id,
+        paper_digest=paper.text_digest,
+        published=paper.published,
+        authors=paper.authors,
+        withdrawn=paper.withdrawn,
+        source=paper.source,
+        assessment=assessment,
+        judged_at=parts.clock.now(),
+    )

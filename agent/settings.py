@@ -1,0 +1,121 @@
+"""What can be set: environment `RETEST_*`, then `retest.toml` in the working folder, then in the data folder."""
+
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from claims.errors import InputError
+
+
+def _default_home() -> Path:
+    return user_data_path("retest", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults. README's table is checked against this class by a test."""
+
+    model_config = SettingsConfigDict(env_prefix="RETEST_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=_default_home)
+    """Folder for the database, the mirror's index, checkpoints and the lab's runs."""
+    database_url: str | None = None
+    """SQLAlchemy URL of the store; a SQLite file in `home` when unset. `postgresql://` means psycopg 3."""
+    arxiv_url: str = "https://export.arxiv.org/api/query"
+    """The arXiv API; point it at another server for tests."""
+    oai_url: str = "https://oaipmh.arxiv.org/oai"
+    """The OAI-PMH endpoint that `mirror harvest` reads."""
+    categories: tuple[str, ...] = ("cs.CL", "cs.LG", "cs.AI")
+    """arXiv categories that live searches are kept to; empty for all."""
+    http_timeout_s: float = Field(default=20.0, gt=0, le=600)
+    """Seconds to wait for an answer of any server."""
+    arxiv_gap_s: float = Field(default=3.0, ge=0, le=3600)
+    """Seconds between two arXiv requests, over all processes; below 3 only for a server on loopback."""
+    lab_url: str | None = None
+    """The lab worker; when unset, a lab is started on loopback for the command's duration."""
+    lab_token: SecretStr | None = None
+    """Bearer token of the lab."""
+    seeds: int = Field(default=8, ge=2, le=256)
+    """Seeds that a confirmatory experiment starts with."""
+    experiments: int = Field(default=1, ge=0, le=1000)
+    """Experiments that one `retest run` may start by itself; the claims that gain most come first."""
+    approve_minutes: float = Field(default=30.0, ge=0)
+    """An experiment expected to take longer than this asks for approval first."""
+    papers_per_claim: int = Field(default=120, ge=1, le=5000)
+    """Papers that are weighed per claim and pass, best matches first."""
+    llm: str | None = None
+    """Chat model for `--judge llm` and for chat, as `provider:model`; unset means that none is asked."""
+    llm_url: str | None = None
+    """Base URL of an OpenAI-compatible server (vLLM, Ollama, llama.cpp)."""
+    nli_model: str | None = None
+    """Hub id or path of the sequence-classification model that the lab serves for `--judge nli`."""
+    budget_usd: float = Field(default=1.0, ge=0)
+    """Dollars that one command may spend on a language model; it stops with a partial result."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("arxiv_gap_s")
+    @classmethod
+    def _polite(cls, gap: float, info: Any) -> float:
+        url = str(info.data.get("arxiv_url", ""))
+        if gap < MIN_GAP_S and not url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]")):
+            raise ValueError(f"arXiv asks for at least {MIN_GAP_S:.0f} s between requests, got {gap}")
+        return gap
+
+    @property
+    def store_url(self) -> str:
+        """The store's SQLAlchemy URL, filled in."""
+        if self.database_url:
+            return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return f"sqlite:///{self.home / 'retest.sqlite3'}"
+
+    @property
+    def index_folder(self) -> Path:
+        """The mirror's full-text index; a cache that can be rebuilt."""
+        return self.home / "paper-index"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, `./retest.toml`, `retest.toml` in the default home."""
+        del dotenv_settings, file_secret_settings
+        files = [Path("retest.toml"), _default_home() / "retest.toml"]
+        return (
+            init_settings,
+            env_settings,
+            *(TomlConfigSettingsSource(settings_cls, file) for file in files if file.is_file()),
+        )
+
+
+MIN_GAP_S = 3.0
+"""https://info.arxiv.org/help/api/tou.html: no more than one request every three seconds."""
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings. Raises InputError that names the setting and what was got."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        got = first.get("input")
+        shown = "" if name in ("lab_token",) else f", got {str(got)[:80]!r}"
+        raise InputError(f"setting RETEST_{name.upper()}: {first['msg']}{shown}") from exc
+    except ValueError as exc:
+        raise InputError(f"retest.toml cannot be read: {exc}") from exc

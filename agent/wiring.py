@@ -1,0 +1,153 @@
+"""The one place that opens connections. Everything else is handed what it needs."""
+
+import importlib.util
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent.errors import Final, Retryable
+from agent.settings import Settings
+from agent.sources.breaker import Breaker
+from agent.sources.source import PaperSource
+from claims.clock import Clock, SystemClock
+from claims.errors import InputError
+from claims.experiment import ProtocolView
+from claims.paper import Source
+from claims.paper_index import PaperIndex
+from claims.store import Store
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from agent.judges.judge import Judge
+    from agent.lab_client import LabClient
+
+SOURCE_CHOICES = ("auto", "arxiv", "mirror", "library")
+JUDGE_CHOICES = ("local", "nli", "llm")
+
+ARXIV_SLOT = "arxiv"
+"""The store's row that spaces arXiv requests over all processes."""
+
+
+@contextmanager
+def open_store(settings: Settings, clock: Clock | None = None) -> Iterator[Store]:
+    """Open the store, with its schema brought up to date."""
+    with Store.open(settings.store_url, clock=clock or SystemClock()) as store:
+        yield store
+
+
+def pace(store: Store, settings: Settings) -> None:
+    """Wait for the next slot in which arXiv may be asked."""
+    time.sleep(store.reserve_slot(ARXIV_SLOT, settings.arxiv_gap_s))
+
+
+def open_index(settings: Settings) -> PaperIndex:
+    """Open the mirror's full-text index."""
+    return PaperIndex.open(settings.index_folder)
+
+
+def open_sources(choice: str, store: Store, settings: Settings) -> dict[Source, PaperSource]:
+    """Open the sources that a choice names, in the order in which they are asked.
+
+    `auto` is the live API, then the mirror (where it holds anything), then the starter library.
+    """
+    from agent.sources.arxiv_api import ArxivSource
+    from agent.sources.library import LibrarySource
+    from agent.sources.mirror import MirrorSource
+
+    if choice not in SOURCE_CHOICES:
+        raise InputError(f"no source {choice!r}; there are {', '.join(SOURCE_CHOICES)}")
+    wanted = [Source.ARXIV, Source.MIRROR, Source.LIBRARY] if choice == "auto" else [Source(choice)]
+    opened: dict[Source, PaperSource] = {}
+    for name in wanted:
+        if name is Source.ARXIV:
+            opened[name] = Breaker(
+                ArxivSource(
+                    url=settings.arxiv_url,
+                    timeout_s=settings.http_timeout_s,
+                    categories=settings.categories,
+                    pace=lambda: pace(store, settings),
+                )
+            )
+        elif name is Source.MIRROR:
+            opened[name] = MirrorSource(store, open_index(settings))
+        else:
+            opened[name] = LibrarySource()
+    return opened
+
+
+def open_judge(choice: str, settings: Settings) -> "Judge":
+    """Open a judge by name. Raises InputError when it is not configured."""
+    if choice == "local":
+        from agent.judges.local import local_judge
+
+        return local_judge()
+    if choice not in JUDGE_CHOICES:
+        raise InputError(f"no judge {choice!r}; there are {', '.join(JUDGE_CHOICES)}")
+    del settings
+    raise InputError(f"the {choice} judge is not part of this version; use --judge local")
+
+
+@contextmanager
+def open_checkpoints(settings: Settings) -> "Iterator[BaseCheckpointSaver[str]]":
+    """Open the checkpoints of claims' threads: beside the SQLite file, or in the same PostgreSQL."""
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    url = settings.store_url
+    if url.startswith("postgresql"):
+        from langgraph.checkpoint.postgres import PostgresSaver
+
+        with PostgresSaver.from_conn_string(url.replace("postgresql+psycopg://", "postgresql://", 1)) as saver:
+            saver.setup()
+            yield saver
+        return
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with SqliteSaver.from_conn_string(str(settings.home / "checkpoints.sqlite3")) as saver:
+        saver.conn.execute("PRAGMA busy_timeout = 20000")
+        yield saver
+
+
+class Lab(NamedTuple):
+    """The lab as this command has it."""
+
+    client: "LabClient | None"
+    protocols: Mapping[str, ProtocolView] | None
+    why_not: str
+    """why `client` is None"""
+
+
+@contextmanager
+def open_lab(settings: Settings, *, wanted: bool) -> Iterator[Lab]:
+    """Reach the configured lab, or start one on loopback while the block runs. A lab that cannot be had is said."""
+    if not wanted:
+        yield Lab(None, None, "the lab was not asked for (--no-lab)")
+        return
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(connect_lab(settings))
+            protocols = {p.name: p for p in client.protocols()}
+            lab = Lab(client, protocols, "")
+        except (Retryable, Final) as exc:
+            lab = Lab(None, None, str(exc))
+        yield lab
+
+
+@contextmanager
+def connect_lab(settings: Settings) -> "Iterator[LabClient]":
+    """Reach the configured lab, or start one on loopback while the block runs. Raises LabUnreachable, LabRefused."""
+    from agent.errors import LabUnreachable
+    from agent.lab_client import LabClient
+    from agent.lab_process import local_lab
+
+    if settings.lab_url:
+        token = settings.lab_token.get_secret_value() if settings.lab_token else None
+        with LabClient(settings.lab_url, token, timeout_s=settings.http_timeout_s) as client:
+            yield client
+        return
+    if importlib.util.find_spec("trl") is None:
+        raise LabUnreachable("the lab is not installed here: pip install 'retest[lab]', or set RETEST_LAB_URL")
+    with local_lab(settings.home) as client:
+        yield client
