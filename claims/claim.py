@@ -25,6 +25,10 @@ class Anchor(BaseModel):
     """the date beside it in the document"""
     stated_topic: str | None = None
     """what the document says it is about"""
+    stated_venue: str | None = None
+    """the journal, conference or publisher that was stated"""
+    malformed_id: str | None = None
+    """what stands where an arXiv id should, when it is none; `arxiv_id` is None then"""
     line: int | None = None
     """line of the document, from 1"""
 

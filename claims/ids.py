@@ -67,13 +67,18 @@ class ArxivId:
     @classmethod
     def find_all(cls, text: str) -> "Iterator[tuple[int, int, ArxivId]]":
         """Find every id in running text, in order, as (start, end, id) with character offsets."""
-        spans: list[tuple[int, int, ArxivId]] = []
-        for pattern in (_AFTER_PREFIX, _IN_TEXT):
-            for match in pattern.finditer(text):
-                found = _from_match(match)
-                if found and not any(s < match.end() and match.start() < e for s, e, _ in spans):
-                    spans.append((match.start(), match.end(), found))
-        return iter(sorted(spans))
+        spans = [
+            (match.start(), match.end(), found)
+            for pattern in (_AFTER_PREFIX, _IN_TEXT)
+            for match in pattern.finditer(text)
+            if (found := _from_match(match))
+        ]
+        end = -1
+        for span in sorted(spans, key=lambda s: (s[0], -s[1])):
+            # A prefixed id starts before the bare one inside it, so the longer of two overlapping spans comes first.
+            if span[0] >= end:
+                end = span[1]
+                yield span
 
 
 def _from_match(match: re.Match[str]) -> ArxivId | None:
@@ -120,4 +125,4 @@ def claim_slug(text: str, asserted_on: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = [w for w in re.findall(r"[a-z0-9]+", plain) if w not in _DULL][:5]
     tail = digest([" ".join(text.split()), asserted_on]).removeprefix("sha256:")[:6]
-    return "-".join([*(w[:16] for w in words), tail]) if words else f"claim-{tail}"
+    return f"{'-'.join(w[:16] for w in words)[:73].rstrip('-')}-{tail}" if words else f"claim-{tail}"
