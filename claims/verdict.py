@@ -315,12 +315,18 @@ def _experiment(claim: Claim, item: ExperimentEvidence, t: Thresholds) -> _Count
     return _Counted(item.id, _EXPERIMENT_STANCE[item.outcome], weight, covers, item.measured_on, _LAB)
 
 
-def _reading_order(item: Evidence) -> tuple[float, float, str]:
-    """Order so that of several words on one paper, or states of one experiment, the one that counts comes last."""
+def _reading_order(item: Evidence) -> tuple[object, ...]:
+    """Order so that of several words on one paper, or states of one experiment, the one that counts comes last.
+
+    The order is total in all that the rule reads, so that the order of the input cannot matter.
+    """
     if isinstance(item, PaperEvidence):
-        return _JUDGE_RANK[item.assessment.judge.name], item.judged_at.timestamp(), item.id + item.model_dump_json()
+        a = item.assessment
+        facts = (a.confidence, a.unsure, str(a.leaning), len(a.quotes), str(item.published), item.authors)
+        return (0, _JUDGE_RANK[a.judge.name], item.judged_at.timestamp(), item.id, *facts)
     seeds = item.estimate.n_seeds if item.estimate else 0
-    return seeds, item.measured_on.toordinal(), item.id + item.model_dump_json()
+    alpha = item.estimate.alpha if item.estimate else 0.0
+    return (1, seeds, item.measured_on.toordinal(), item.id, alpha, item.scope.scale, str(item.scope.family))
 
 
 def _takes_a_stand(item: Evidence) -> bool:

@@ -1,0 +1,158 @@
+"""What a report says to the document's own tasks and research questions. Chosen by words; no model is asked."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from claims.family import family_of
+from claims.inquiry import ResearchQuestion, Task
+from claims.report.view import ClaimView, InquiryView, Row
+
+
+class TaskKind(StrEnum):
+    """Which part of the report answers a task."""
+
+    RETEST = "retest"
+    """claim by claim: does it still hold, what is durable, what changed it"""
+    CONTRADICTIONS = "contradictions"
+    """the strongest contradicting work of the last months"""
+    QUESTIONS = "questions"
+    """research questions, with what bears on them and how to test them"""
+    OTHER = "other"
+    """nothing here answers it, and the report says so"""
+
+
+def kind_of(task: Task) -> TaskKind:
+    """Tell which part of the report answers a task, from its words."""
+    low = task.text.lower()
+    if re.search(r"research question|propose|hypothes", low):
+        return TaskKind.QUESTIONS
+    if re.search(r"contradict|counter-?evidence|against", low) and re.search(
+        r"last|recent|month|newest|strongest", low
+    ):
+        return TaskKind.CONTRADICTIONS
+    if re.search(r"re-?test|relaxed|overturned|still hold|each claim|assess", low):
+        return TaskKind.RETEST
+    return TaskKind.OTHER
+
+
+class Design(NamedTuple):
+    """A protocol, as a proposal tells it. The lab's own pre-registration is what counts once it runs."""
+
+    protocol: str
+    arms: str
+    metric: str
+    reading: str
+
+
+DESIGNS = {
+    d.protocol: d
+    for d in (
+        Design(
+            "data-quantity",
+            "the base model; tuned on N curated examples; on 10 N noisy; on 10 N curated; a dose-response over N",
+            "held-out task score",
+            "If N curated examples do not come within the smallest effect of 10 N curated ones, quantity matters here.",
+        ),
+        Design(
+            "contrastive-pairs",
+            "SFT; SFT then DPO at equal data; SFT on twice the data",
+            "share of calls that are exactly valid, format errors apart",
+            "If SFT on twice the data closes the gap, the pairs carried volume and not contrast.",
+        ),
+        Design(
+            "proxy-tuning",
+            "the base model; direct tuning; proxy-tuning at decoding time",
+            "share of the alignment gap that is closed, and planted knowledge that is retained",
+            "If direct tuning retains as much as proxy-tuning, leaving the weights alone was not what preserved it.",
+        ),
+        Design(
+            "rl-generalisation",
+            "SFT; SFT then GRPO",
+            "gain in distribution against the change on n-1 and n+1 variants",
+            "If the variants gain as well, the training taught more than templates.",
+        ),
+        Design(
+            "verification-gap",
+            "rounds of self-training checked by the model itself; by an external verifier; no rounds",
+            "gain per round, and where it levels off",
+            "If self-checked rounds go on gaining as externally checked ones do, the gap is not the bound.",
+        ),
+        Design(
+            "homogeneity",
+            "several models tuned on shared data by one procedure; as many on different data, with several validators",
+            "similarity between models on open prompts",
+            "If the heterogeneous arm is less similar by more than the smallest effect, it breaks the floor.",
+        ),
+        Design(
+            "in-context-alignment",
+            "the base model; the base model with k examples in context; the model tuned on N examples",
+            "held-out task score",
+            "If examples in context come within the smallest effect of tuning, they can stand in for tuning data here.",
+        ),
+    )
+}
+"""What each protocol would compare."""
+
+
+@dataclass(frozen=True)
+class QuestionView:
+    """A research question with what bears on it."""
+
+    question: ResearchQuestion
+    family: str | None
+    design: Design | None
+    claims: tuple[ClaimView, ...]
+    """claims of its family first, then those that share its words"""
+    rows: tuple[tuple[ClaimView, Row], ...]
+    """evidence that counted and shares its words, most first"""
+
+
+MAX_BEARING = 5
+"""Pieces of evidence named for one question."""
+
+_DULL = frozenset(
+    "about above after again all also and any are ask assume assumes because been before being between both but can "
+    "case could data does doing done each either else even ever every example examples few for from further give had "
+    "has have here how into its itself just language large less like llm llms made make makes many may method model "
+    "models more most much must need needs new not now off one only other our out over own paper propose question "
+    "questions really regime research results same show shows some still such task tasks than that the their them then "
+    "there these they this those through too training two under until upon use used uses using very via was way well "
+    "were what when where whether which while who why will with without work would yet you your".split()
+)
+
+
+def question_views(view: InquiryView) -> tuple[QuestionView, ...]:
+    """Say for each research question which claims and evidence bear on it, and which protocol would test it."""
+    inquiry = view.source.inquiry
+    return tuple(_question(q, view) for q in (inquiry.questions if inquiry else ()))
+
+
+def _question(question: ResearchQuestion, view: InquiryView) -> QuestionView:
+    family = family_of(question.text)
+    asked = words(question.text)
+    near = [(v, len(asked & words(v.claim.text))) for v in view.claims]
+    kin = [v for v in view.claims if family and family in (v.claim.scope.family, family_of(v.claim.text))]
+    kin += [v for v, n in sorted(near, key=lambda vn: (-vn[1], vn[0].number)) if n >= 2 and v not in kin]
+    scored: list[tuple[int, ClaimView, Row]] = []
+    for v in view.claims:
+        for row in v.rows:
+            if row.counted and row.paper is not None:
+                text = " ".join((row.paper.title, row.paper.abstract or "", row.paper.finding or ""))
+                score = len(asked & words(text)) + 2 * len(asked & words(row.paper.title)) + 2 * (v in kin)
+                if score >= 4:
+                    scored.append((score, v, row))
+    scored.sort(key=lambda s: (-s[0], -s[2].on.toordinal(), s[2].evidence.id))
+    rows: dict[str, tuple[ClaimView, Row]] = {}
+    for _, v, row in scored:
+        rows.setdefault(row.paper.id if row.paper else row.evidence.id, (v, row))
+    return QuestionView(
+        question, family, DESIGNS.get(family or ""), tuple(kin[:MAX_BEARING]), tuple(rows.values())[:MAX_BEARING]
+    )
+
+
+def words(text: str) -> frozenset[str]:
+    """Give the telling words of a text, cut to a rough stem."""
+    found = re.findall(r"[a-z][a-z-]{2,}", text.lower()[:20_000])
+    return frozenset(w[:7] for whole in found for w in (whole, *whole.split("-")) if len(w) > 2 and w not in _DULL)

@@ -1,0 +1,36 @@
+"""How a verdict would have read on earlier days, on the evidence held now."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from claims.claim import Claim
+from claims.evidence import Evidence, PaperEvidence, Stance
+from claims.verdict import VerdictKind, decide
+
+
+class Step(NamedTuple):
+    """From this day on, the verdict is this kind."""
+
+    on: date
+    kind: VerdictKind
+
+
+def steps(claim: Claim, evidence: Sequence[Evidence], as_of: date) -> tuple[Step, ...]:
+    """Give every change of the verdict up to `as_of`, oldest first; it begins untested on the claim's own last day."""
+    standing = [e for e in evidence if takes_a_stand(e)]
+    spoken_of = {e.paper_id for e in standing if isinstance(e, PaperEvidence)}
+    # A neutral word of a better judge on the same paper silences it; every other neutral one changes nothing.
+    heard = [e for e in evidence if not isinstance(e, PaperEvidence) or e.paper_id in spoken_of]
+    days = {e.published.start if isinstance(e, PaperEvidence) else e.measured_on for e in standing}
+    out = [Step(min(claim.asserted_on.end, as_of), VerdictKind.UNTESTED)]
+    for day in sorted(d for d in days if claim.asserted_on.end < d <= as_of):
+        kind = decide(claim, heard, day).kind
+        if kind is not out[-1].kind:
+            out.append(Step(day, kind))
+    return tuple(out)
+
+
+def takes_a_stand(evidence: Evidence) -> bool:
+    """Tell whether evidence is not merely neutral; an outcome of an experiment always speaks."""
+    return not isinstance(evidence, PaperEvidence) or evidence.stance is not Stance.NEUTRAL
