@@ -1,0 +1,1 @@
+"""How the tables came to be: Alembic revisions, read like prose, newest last."""

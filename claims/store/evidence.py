@@ -1,0 +1,251 @@
+"""Evidence and experiments in the store: appended, never edited; what counts now is chosen when it is read."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from claims.clock import Clock
+from claims.errors import NotHeld, QuoteMismatch
+from claims.evidence import Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence
+from claims.experiment import ExperimentView
+from claims.ids import digest
+from claims.store.claims import CLAIMS, require
+from claims.store.engine import Door
+from claims.store.papers import PAPERS, WITHDRAWALS, load_texts, plain
+from claims.store.rows import moment
+from claims.tables import EvidenceRow, ExperimentRow, table
+
+EVIDENCE = table(EvidenceRow)
+EXPERIMENTS = table(ExperimentRow)
+
+_RANK = {JudgeName.LOCAL: 0, JudgeName.NLI: 1, JudgeName.LLM: 2, JudgeName.PERSON: 3}
+"""Who is believed when judges disagree on one paper: a person over a chat model over NLI over the local judge."""
+
+_READ = TypeAdapter[PaperEvidence | ExperimentEvidence](Evidence)
+
+
+class EvidenceShelf:
+    """The evidence part of the store."""
+
+    door: Door
+    clock: Clock
+
+    def add_evidence(self, items: Iterable[Evidence]) -> int:
+        """Append evidence, and count what is really new; the same id is held once.
+
+        A judge that comes back to an earlier stance on the same text (a person may) is written again as a new turn,
+        when it was judged later than the stance in between.
+        Raises NotHeld for an unknown claim or paper, and QuoteMismatch for a quote that is not in the text that was
+        judged, or a text that is not held; then nothing of the call is written.
+        """
+        wanted = {item.id: item for item in items}
+        with self.door.writing("evidence") as connection:
+            papers = [item for item in wanted.values() if isinstance(item, PaperEvidence)]
+            require(connection, "claim", CLAIMS, {item.claim_id for item in wanted.values()})
+            require(connection, "paper", PAPERS, {item.paper_id for item in papers})
+            at = self.clock.now()
+            turns = _turns(connection, wanted)
+            rows = [_row(item, turns[id]) | {"recorded_at": at} for id, item in wanted.items() if id in turns]
+            _check_quotes(connection, [item for item in papers if item.id in turns])
+            if rows:
+                connection.execute(EVIDENCE.insert(), rows)
+        return len(rows)
+
+    def evidence(
+        self, claim_id: str, *, as_of: datetime | date | None = None, everything: bool = False
+    ) -> list[PaperEvidence | ExperimentEvidence]:
+        """Give a claim's evidence as held at a moment, in the order it was recorded.
+
+        One stance per paper: the best judge's (person, llm, nli, local), newest within a rank; and per experiment the
+        one with most seeds. `everything` gives every stance ever recorded. `withdrawn` is as known at that moment.
+        """
+        with self.door.reading() as connection:
+            return load_evidence(connection, [claim_id], moment(as_of), everything=everything).get(claim_id, [])
+
+    def evidence_by_id(self, id: str) -> PaperEvidence | ExperimentEvidence:
+        """Give one piece of evidence. Raises NotHeld."""
+        with self.door.reading() as connection:
+            query = sa.select(EVIDENCE.c.document).where(EVIDENCE.c.id == id).order_by(EVIDENCE.c.turn.desc()).limit(1)
+            document = connection.scalar(query)
+            if document is None:
+                raise NotHeld("evidence", id)
+            item = _READ.validate_json(document)
+            if not isinstance(item, PaperEvidence):
+                return item
+            withdrawn = _withdrawn(connection, [item.paper_id], None)
+            return item.model_copy(update={"withdrawn": item.paper_id in withdrawn})
+
+    def judged(self, claim_id: str, judge: JudgeRef) -> set[tuple[str, str]]:
+        """Give the (paper id, text digest) pairs that exactly this judge has judged for a claim."""
+        query = sa.select(EVIDENCE.c.paper_id, EVIDENCE.c.paper_digest).where(
+            EVIDENCE.c.claim_id == claim_id,
+            EVIDENCE.c.judge_name == judge.name.value,
+            EVIDENCE.c.judge_version == judge.version,
+        )
+        with self.door.reading() as connection:
+            return {(row.paper_id, row.paper_digest) for row in connection.execute(query)}
+
+    def put_experiment(self, view: ExperimentView) -> None:
+        """Append a snapshot of an experiment, unless the newest says the same. Raises NotHeld for an unknown claim."""
+        content = digest(view.model_dump(mode="json"))
+        claim_id = view.spec.claim_id
+        with self.door.writing("evidence") as connection:
+            require(connection, "claim", CLAIMS, {claim_id} if claim_id else set())
+            newest = sa.select(EXPERIMENTS.c.content_digest).where(EXPERIMENTS.c.id == view.id)
+            if connection.scalar(newest.order_by(EXPERIMENTS.c.seq.desc()).limit(1)) == content:
+                return
+            row = {
+                "id": view.id,
+                "claim_id": claim_id,
+                "state": view.state.value,
+                "content_digest": content,
+                "document": view.model_dump_json(),
+                "recorded_at": self.clock.now(),
+            }
+            connection.execute(EXPERIMENTS.insert().values(row))
+
+    def experiments(self, claim_id: str | None = None, as_of: datetime | date | None = None) -> list[ExperimentView]:
+        """Give the newest snapshot of each experiment, of one claim or of all, oldest experiment first."""
+        which = sa.true() if claim_id is None else EXPERIMENTS.c.claim_id == claim_id
+        with self.door.reading() as connection:
+            return load_experiments(connection, which, moment(as_of))
+
+
+def _turns(connection: sa.Connection, wanted: dict[str, Any]) -> dict[str, int]:
+    """Say under which turn each item is to be written; those that are not to be written are left out."""
+    turns = dict.fromkeys(wanted, 1)
+    ids = list(wanted)
+    for start in range(0, len(ids), 2000):
+        part = ids[start : start + 2000]
+        query = sa.select(EVIDENCE.c.id, sa.func.max(EVIDENCE.c.turn).label("turn"))
+        for row in connection.execute(query.where(EVIDENCE.c.id.in_(part)).group_by(EVIDENCE.c.id)):
+            item = wanted[row.id]
+            if _came_back(connection, item):
+                turns[row.id] = row.turn + 1
+            else:
+                del turns[row.id]
+    return turns
+
+
+def _came_back(connection: sa.Connection, item: PaperEvidence | ExperimentEvidence) -> bool:
+    if not isinstance(item, PaperEvidence):
+        return False
+    judge = item.assessment.judge
+    newest = connection.execute(
+        sa.select(EVIDENCE.c.id, EVIDENCE.c.made_at)
+        .where(
+            EVIDENCE.c.claim_id == item.claim_id,
+            EVIDENCE.c.judge_name == judge.name.value,
+            EVIDENCE.c.judge_version == judge.version,
+            EVIDENCE.c.paper_id == item.paper_id,
+            EVIDENCE.c.paper_digest == item.paper_digest,
+        )
+        .order_by(EVIDENCE.c.seq.desc())
+        .limit(1)
+    ).one()
+    return bool(newest.id != item.id and item.judged_at > newest.made_at)
+
+
+def _row(item: PaperEvidence | ExperimentEvidence, turn: int) -> dict[str, Any]:
+    shared = {"id": item.id, "turn": turn, "claim_id": item.claim_id, "kind": item.kind}
+    if isinstance(item, PaperEvidence):
+        judge = item.assessment.judge
+        return shared | {
+            "paper_id": item.paper_id,
+            "paper_digest": item.paper_digest,
+            "experiment_id": None,
+            "judge_name": judge.name.value,
+            "judge_version": plain(judge.version),
+            "stance": item.stance.value,
+            "weight": item.assessment.confidence,
+            "made_at": item.judged_at,
+            "document": item.model_dump_json(),
+        }
+    return shared | {
+        "paper_id": None,
+        "paper_digest": None,
+        "experiment_id": item.experiment_id,
+        "judge_name": None,
+        "judge_version": None,
+        "stance": item.outcome.value,
+        "weight": float(item.estimate.n_seeds if item.estimate else 0),
+        "made_at": datetime.combine(item.measured_on, time.min, tzinfo=UTC),
+        "document": item.model_dump_json(),
+    }
+
+
+def _check_quotes(connection: sa.Connection, items: Sequence[PaperEvidence]) -> None:
+    quoting = [item for item in items if item.assessment.quotes]
+    texts = load_texts(connection, [(item.paper_id, item.paper_digest) for item in quoting])
+    for item in quoting:
+        paper = texts.get((item.paper_id, item.paper_digest))
+        if paper is None:
+            raise QuoteMismatch(
+                f"{item.id}: the text of {item.paper_id} that was judged ({item.paper_digest}) is not held; "
+                "judge the paper as the store gives it"
+            )
+        for quote in item.assessment.quotes:
+            if not quote.is_in(paper):
+                raise QuoteMismatch(
+                    f"{item.id}: not at character {quote.start} of {item.paper_id} {quote.field}: {quote.text[:80]!r}"
+                )
+
+
+def load_evidence(
+    connection: sa.Connection, claim_ids: Sequence[str], at: datetime | None, *, everything: bool = False
+) -> dict[str, list[PaperEvidence | ExperimentEvidence]]:
+    """Read evidence by claim, in the order it was recorded."""
+    e = EVIDENCE.c
+    query = sa.select(e.seq, e.claim_id, e.kind, e.paper_id, e.experiment_id, e.judge_name, e.weight).where(
+        e.claim_id.in_(claim_ids)
+    )
+    if at is not None:
+        query = query.where(e.recorded_at <= at)
+    rows = connection.execute(query.order_by(e.seq)).all()
+    chosen = [row.seq for row in rows]
+    if not everything:
+        best: dict[tuple[str, str], tuple[float, int]] = {}
+        for row in rows:
+            key = (row.claim_id, f"{row.kind}:{row.paper_id or row.experiment_id}")
+            rank = float(_RANK[JudgeName(row.judge_name)]) if row.judge_name else row.weight
+            best[key] = max(best.get(key, (-1.0, 0)), (rank, row.seq))
+        chosen = sorted(seq for _, seq in best.values())
+    withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
+    found: dict[str, list[PaperEvidence | ExperimentEvidence]] = {}
+    for start in range(0, len(chosen), 10_000):
+        documents = sa.select(e.document).where(e.seq.in_(chosen[start : start + 10_000])).order_by(e.seq)
+        for document in connection.scalars(documents):
+            item = _READ.validate_json(document)
+            if isinstance(item, PaperEvidence) and item.withdrawn != (item.paper_id in withdrawn):
+                item = item.model_copy(update={"withdrawn": item.paper_id in withdrawn})
+            found.setdefault(item.claim_id, []).append(item)
+    return found
+
+
+def _withdrawn(connection: sa.Connection, paper_ids: Sequence[str], at: datetime | None) -> set[str]:
+    """Give those of the papers that were known as withdrawn at a moment."""
+    w = WITHDRAWALS.c
+    query = sa.select(w.paper_id, w.withdrawn)
+    if at is not None:
+        query = query.where(w.recorded_at <= at)
+    state: dict[str, bool] = {}
+    for start in range(0, len(paper_ids), 10_000):
+        part = query.where(w.paper_id.in_(paper_ids[start : start + 10_000])).order_by(w.seq)
+        state |= {row.paper_id: row.withdrawn for row in connection.execute(part)}
+    return {id for id, withdrawn in state.items() if withdrawn}
+
+
+def load_experiments(
+    connection: sa.Connection, which: sa.ColumnElement[bool], at: datetime | None
+) -> list[ExperimentView]:
+    """Read the newest snapshot of each experiment, oldest experiment first."""
+    x = EXPERIMENTS.c
+    newest = sa.select(sa.func.max(x.seq).label("last"), sa.func.min(x.seq).label("first")).where(which)
+    if at is not None:
+        newest = newest.where(x.recorded_at <= at)
+    picked = newest.group_by(x.id).subquery()
+    query = sa.select(x.document).join(picked, x.seq == picked.c.last).order_by(picked.c.first)
+    return [ExperimentView.model_validate_json(document) for document in connection.scalars(query)]
