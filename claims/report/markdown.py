@@ -1,5 +1,6 @@
 """A report as Markdown, for reading and forwarding as text."""
 
+import re
 from collections.abc import Container, Iterator
 
 from claims.dossier import InquiryDossier
@@ -11,7 +12,7 @@ from claims.report import numbers
 from claims.report.answers import QuestionView, TaskKind, kind_of, question_views
 from claims.report.text import escape_markdown, visible
 from claims.report.text import markdown as safe
-from claims.report.view import MEANING, WINDOW_MONTHS, ClaimView, InquiryView, Row, view_of, whose_words
+from claims.report.view import WINDOW_MONTHS, ClaimView, InquiryView, Row, view_of, whose_words
 
 GROUNDING = {
     GroundingStatus.OK: "grounded",
@@ -27,7 +28,8 @@ GROUNDING = {
 def render(dossier: InquiryDossier) -> str:
     """Write the report."""
     view = view_of(dossier)
-    return "\n".join(_document(view)).rstrip() + "\n"
+    text = "\n".join(line.rstrip() for line in _document(view))
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
 def _document(view: InquiryView) -> Iterator[str]:
@@ -83,7 +85,6 @@ def _overview(view: InquiryView) -> Iterator[str]:
     yield "|--:|---|---|---|---|---|"
     for v in view.claims:
         verdict = v.verdict
-        text = f"[{safe(v.claim.text, ())}](#{v.anchor_name})"
         text = f"{safe(v.claim.text, view.papers)} ({v.claim.asserted_on})"
         if verdict is None:
             yield f"| {v.number} | {text} | not decided yet | – | – | – |"
@@ -179,8 +180,10 @@ def _claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield ""
     else:
         since = f" since {v.since}" if v.since else ""
-        yield f"**{verdict.kind}**{since} (as of {verdict.as_of}, confidence {numbers.share(verdict.confidence)}): "
-        yield f"{MEANING[verdict.kind]}. {safe(verdict.reason, papers)}"
+        yield (
+            f"**{verdict.kind}**{since} (as of {verdict.as_of}, confidence {numbers.share(verdict.confidence)}). "
+            f"{safe(verdict.reason, papers)}"
+        )
         yield ""
         yield f"- **Durable:** {safe(verdict.durable, papers)}"
         yield f"- **Perishable:** {'; '.join(safe(p, ()) for p in verdict.perishable) or 'nothing named'}"
@@ -207,7 +210,7 @@ def _claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield f"None{': ' + safe(because, papers) if because else ' was run, and no reason is recorded'}."
         yield ""
     for experiment in v.dossier.experiments:
-        yield from _experiment(experiment, v, papers)
+        yield from _experiment(experiment, papers)
 
 
 def _record(v: ClaimView) -> str:
@@ -229,11 +232,7 @@ def _listed(rows: tuple[Row, ...], papers: Container[str], none: str) -> Iterato
 
 def _headline(row: Row) -> str:
     stance = f"unsure, leaning {row.leaning or 'nowhere'}" if row.unsure else str(row.stance)
-    return (
-        f"**{stance}** {_cite(row)}, {row.dated}{_how_sure(row)}:"
-        if False
-        else (f"{_cite(row)} ({row.dated}) **{stance}**{_how_sure(row)}")
-    )
+    return f"{_cite(row)} ({row.dated}) **{stance}**{_how_sure(row)}"
 
 
 def _how_sure(row: Row) -> str:
@@ -246,7 +245,7 @@ def _how_sure(row: Row) -> str:
 def _cite(row: Row) -> str:
     e = row.evidence
     if isinstance(e, ExperimentEvidence):
-        return f"our experiment `{escape_markdown(e.experiment_id)}` ({escape_markdown(e.protocol)}, {e.scope.scale})"
+        return f"our experiment {escape_markdown(e.experiment_id)} ({escape_markdown(e.protocol)}, {e.scope.scale})"
     if row.paper is None:
         return f"evidence `{e.id}`, whose paper is not held"
     return f"[{escape_markdown(row.paper.title)}]({row.paper.url})"
@@ -287,10 +286,12 @@ def _evidence(v: ClaimView) -> Iterator[str]:
     yield ""
 
 
-def _experiment(x: ExperimentView, v: ClaimView, papers: Container[str]) -> Iterator[str]:
+def _experiment(x: ExperimentView, papers: Container[str]) -> Iterator[str]:
     r, p = x.result, x.preregistration
-    yield f"**`{escape_markdown(x.spec.protocol)}`**, profile `{escape_markdown(x.spec.profile)}`, "
-    yield f"experiment `{escape_markdown(x.id)}`, {x.state}, submitted {x.submitted_at:%Y-%m-%d}"
+    yield (
+        f"Protocol **{escape_markdown(x.spec.protocol)}**, profile {escape_markdown(x.spec.profile)}, "
+        f"experiment {escape_markdown(x.id)}, {x.state}, submitted {x.submitted_at:%Y-%m-%d}"
+    )
     yield ""
     if r is None:
         yield "- **Outcome:** none yet, no seed has finished"
@@ -310,8 +311,9 @@ def _experiment(x: ExperimentView, v: ClaimView, papers: Container[str]) -> Iter
         for control in r.controls:
             passed = {True: "passed", False: "failed", None: "undecided"}[control.passed]
             interval = f" {numbers.estimate(control.estimate)}" if control.estimate else ""
-            kind = "positive control" if control.kind == "positive" else "null arm"
-            yield f"- **{kind.capitalize()}** {safe(control.name, ())}: {passed}{interval}. {safe(control.reason, papers)}"
+            kind = "Positive control" if control.kind == "positive" else "Null arm"
+            reason = safe(control.reason, papers)
+            yield f"- **{kind}** {safe(control.name, ())}: {passed}{interval}. {reason}"
         if not r.controls:
             yield "- **Controls:** none reported"
     failed = [run for run in x.runs if run.error]
@@ -319,8 +321,8 @@ def _experiment(x: ExperimentView, v: ClaimView, papers: Container[str]) -> Iter
         yield f"- **Failed:** {numbers.count(len(failed), 'run')}: {safe(failed[0].error or '', papers)}"
     yield f"- **Pre-registered:** {safe(p.hypothesis, papers)} Predicts: {safe(p.prediction, papers)}"
     yield (
-        f"  Primary metric: {safe(p.primary_metric, ())}; contrast: {safe(p.contrast, ())}; smallest effect of interest "
-        f"{p.smallest_effect:g} ({safe(p.smallest_effect_because, papers)}); alpha {p.alpha:g}; at most "
+        f"  Primary metric: {safe(p.primary_metric, ())}; contrast: {safe(p.contrast, ())}; "
+        f"smallest effect of interest {p.smallest_effect:g} ({safe(p.smallest_effect_because, papers)}); alpha {p.alpha:g}; at most "
         f"{numbers.count(p.max_seeds, 'seed')}; equal in all arms: {safe(p.equalised, papers)}"
     )
     for threat in p.threats:
@@ -393,8 +395,8 @@ def _reading() -> Iterator[str]:
     yield ""
     yield "- Quotes in “…” are byte-exact parts of a stored text; what is ours is marked as *our summary*."
     yield "- Papers that share authors count as one voice. Only work dated certainly after the claim counts."
-    yield "- Confidence comes from the judges' calibrated confidences and the number of independent voices, in 5 % steps."
-    yield "- ⟦ungrounded⟧ stands behind an arXiv id that is in a text and that no source gave us: treat it as unreal."
+    yield "- Confidence comes from the judges' calibrated confidences and the independent voices, in 5 % steps."
+    yield "- ⟦ungrounded⟧ stands behind an arXiv id in a text that no source was asked for here: do not cite it from here."
     yield "- ⟨U+…⟩ stands for an invisible or direction-changing character that was in a text."
     yield ""
 
