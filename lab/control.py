@@ -1,0 +1,144 @@
+"""The control plane: a DBOS workflow that brings each run to its end, and queues that say which goes next.
+
+DBOS keeps the queue, its order and its recovery. It never sees a measurement, and nobody outside this file sees a
+DBOS type: what happened to a run is in its folder. A run's workflow is named after the run's digest and round.
+
+Source of the rules below: DBOS 3.4. Recovery skips workflows of another `application_version`, hence pinned; it goes by
+`executor_id`, hence fixed and unique a worker; without the vendor's Conductor nobody takes over the work of a worker
+that never returns, hence `Watch` in lab/workers.py.
+"""
+
+import logging
+from types import TracebackType
+
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+
+from claims.clock import Clock
+from lab.conduct import Conductor
+from lab.drivers.driver import Driver
+from lab.drivers.local import LocalDriver
+from lab.ledger import Ledger
+from lab.runs import MAX_ATTEMPTS, Ending, Order
+from lab.settings import LabSettings
+
+log = logging.getLogger(__name__)
+
+APPLICATION = "retest-lab"
+VERSION = "1"
+"""Of the workflow below. Raise it only when its steps change; runs under way then wait for a worker of theirs."""
+CPU_QUEUE = "retest-cpu"
+GPU_QUEUE = "retest-gpu"
+_WORKFLOW = "retest_run"
+
+
+def make_driver(settings: LabSettings, clock: Clock) -> Driver:
+    """Give the driver that the settings name."""
+    return LocalDriver(settings, clock)
+
+
+def workflow_id(order: Order) -> str:
+    """Name an order's workflow: the run's digest, and the round from the second on."""
+    return order.spec.id if order.round == 1 else f"{order.spec.id}.{order.round}"
+
+
+class Queue:
+    """Puts runs into the queue. Needs no worker to be alive."""
+
+    def __init__(self, settings: LabSettings) -> None:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _quiet()
+        DBOS.migrate(settings.control_url)
+        self._client = DBOSClient(
+            system_database_url=settings.control_url,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+        )
+
+    def put(self, order: Order) -> None:
+        """Queue a run; one that is queued, runs or is over under this name is left as it is."""
+        self._client.enqueue(
+            {
+                "workflow_name": _WORKFLOW,
+                "queue_name": GPU_QUEUE if order.limits.gpus else CPU_QUEUE,
+                "workflow_id": workflow_id(order),
+                "app_version": VERSION,
+                "priority": order.limits.priority,
+            },
+            order.model_dump(mode="json"),
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.destroy()
+
+
+class Worker:
+    """A control worker: takes runs from the queue and conducts them. One a process, because DBOS is."""
+
+    def __init__(self, settings: LabSettings, ledger: Ledger, clock: Clock, *, name: str) -> None:
+        self._settings = settings
+        self.name = name
+        conductor = Conductor(make_driver(settings, clock), clock, poll_s=settings.poll_s)
+        _quiet()
+        config = DBOSConfig(
+            name=APPLICATION,
+            system_database_url=settings.control_url,
+            application_version=VERSION,
+            executor_id=name,
+            serializer=DBOSPortableJSONSerializer(),
+            log_level="WARNING",
+        )
+        DBOS(config=config)
+        _register(conductor, ledger)
+
+    def __enter__(self) -> "Worker":
+        DBOS.launch()
+        cores, gpus = self._settings.cores, self._settings.gpus
+        for queue, slots in ((CPU_QUEUE, cores), (GPU_QUEUE, gpus)):
+            if slots:
+                DBOS.register_queue(
+                    queue,
+                    worker_concurrency=slots,
+                    polling_interval_sec=self._settings.poll_s,
+                    on_conflict="always_update",
+                )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Workflows that wait for a run are left as they are: the run goes on, and the next worker attaches to it.
+        DBOS.destroy()
+
+
+def _register(conductor: Conductor, ledger: Ledger) -> None:
+    @DBOS.step(name="begin")
+    def begin(ordered: dict[str, object], number: int) -> str | None:
+        order = Order.model_validate(ordered)
+        return conductor.begin(ledger.run(order.spec.id), order, number)
+
+    @DBOS.step(name="wait")
+    def wait(ordered: dict[str, object], number: int) -> list[str]:
+        order = Order.model_validate(ordered)
+        ending, reason = conductor.wait(ledger.run(order.spec.id), order, number)
+        return [ending, reason]
+
+    @DBOS.step(name="settle")
+    def settle(ordered: dict[str, object], ending: str, reason: str) -> str:
+        order = Order.model_validate(ordered)
+        return conductor.settle(ledger.run(order.spec.id), order, Ending(ending), reason).ending
+
+    # No limit on recoveries: how often a run is tried is told by its folder, not by how often workers were killed.
+    @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)
+    def run(ordered: dict[str, object]) -> str:
+        ending, reason = Ending.CRASHED.value, ""
+        for number in range(1, MAX_ATTEMPTS + 1):
+            begun = begin(ordered, number)
+            ending, reason = (begun, "cancelled by a person") if begun is not None else wait(ordered, number)
+            if not Ending(ending).is_worth_a_retry:
+                break
+        return settle(ordered, ending, reason)
+
+
+def _quiet() -> None:
+    logging.getLogger("dbos").setLevel(logging.WARNING)

@@ -1,0 +1,72 @@
+"""What can be set on the lab: environment `RETEST_HOME` and `RETEST_LAB_*`, or arguments."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class LabSettings(BaseSettings):
+    """Everything that the lab reads from outside, with its defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="RETEST_LAB_", extra="ignore", frozen=True, populate_by_name=True)
+
+    data_home: Path = Field(
+        default_factory=lambda: user_data_path("retest", appauthor=False),
+        validation_alias=AliasChoices("data_home", "RETEST_HOME"),
+    )
+    """The data folder; the lab keeps everything in its subfolder `lab`."""
+    token: SecretStr | None = None
+    """Bearer token. Without one, the lab makes one up, and serves on loopback only."""
+    database_url: str | None = None
+    """System database of the control plane: a SQLite file in the lab's folder when unset, else `postgresql://...`."""
+    driver: Literal["local", "ray"] = "local"
+    """What starts runs: processes of this machine, or jobs of a Ray cluster."""
+    ray_address: str = "http://127.0.0.1:8265"
+    """Address of the Ray cluster's job server."""
+    cpu_slots: int | None = Field(default=None, ge=1, le=4096)
+    """Cores that runs of this machine may use together; all when unset."""
+    gpu_slots: int | None = Field(default=None, ge=0, le=64)
+    """GPUs that runs of this machine may use; all when unset."""
+    heartbeat_s: float = Field(default=10.0, gt=0.2, le=3600)
+    """Seconds of silence after which a control worker counts as gone and its work is taken over."""
+    poll_s: float = Field(default=0.5, ge=0.1, le=60)
+    """Seconds between two looks at the queue and at a run."""
+    niceness: int = Field(default=5, ge=0, le=19)
+    """How far runs step back for other programs of this machine."""
+    protocols: str = ""
+    """Protocols of one's own, `module:object` separated by commas."""
+    max_body_bytes: int = Field(default=262_144, ge=1024)
+    """The largest request body that is read."""
+    keep_work: bool = False
+    """Keep what a run left in its working folder (checkpoints); only its result is kept otherwise."""
+
+    @field_validator("data_home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @property
+    def home(self) -> Path:
+        """The lab's own folder."""
+        return self.data_home / "lab"
+
+    @property
+    def control_url(self) -> str:
+        """The system database's URL, filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'control.sqlite3'}"
+
+    @property
+    def cores(self) -> int:
+        """CPU slots, filled in."""
+        return self.cpu_slots or os.cpu_count() or 1
+
+    @property
+    def gpus(self) -> int:
+        """GPU slots, filled in by counting the device files of NVIDIA's driver."""
+        if self.gpu_slots is not None:
+            return self.gpu_slots
+        return sum(1 for device in Path("/dev").glob("nvidia*") if device.name.removeprefix("nvidia").isdigit())
