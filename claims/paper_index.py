@@ -9,6 +9,7 @@ window), and half the posting lists make a windowed query a fifth faster.
 
 import contextlib
 import logging
+import os
 import re
 import shutil
 import time
@@ -88,6 +89,7 @@ class PaperIndex:
         self.stale_because = stale_because
         """why it was begun anew and wants `rebuild`; None when what was there could be opened"""
         self._lock_wait_s = lock_wait_s
+        self._mark: str | None = None
 
     @classmethod
     def open(cls, folder: Path, *, lock_wait_s: float = 60.0) -> "PaperIndex":
@@ -155,20 +157,37 @@ class PaperIndex:
         with self.writing() as batch:
             batch.remove(ids)
 
-    def rebuild(self, papers: Iterable[Paper]) -> int:
+    def mark(self) -> str | None:
+        """Give what `set_mark` noted last: how far the index has seen its table; None when that is not known."""
+        if self.folder is None:
+            return self._mark
+        try:
+            return (self.folder / "seen").read_text() or None
+        except OSError:
+            return None
+
+    def set_mark(self, mark: str | None) -> None:
+        """Note how far the index has seen its table. Call it after the commit that made it so."""
+        self._mark = mark
+        if self.folder is not None:
+            fresh = self.folder / f"seen.{os.getpid()}"
+            fresh.write_text(mark or "")
+            fresh.replace(self.folder / "seen")
+
+    def rebuild(self, papers: Iterable[Paper], *, lock_wait_s: float | None = None) -> int:
         """Replace everything by `papers` in one commit: readers and a killed rebuild keep the old state.
 
         Gives how many were indexed. Raises StoreLocked.
         """
-        with self.writing() as batch:
+        with self.writing(lock_wait_s=lock_wait_s) as batch:
             n = batch.replace_all(papers)
         self.stale_because = None
         return n
 
     @contextlib.contextmanager
-    def writing(self) -> "Iterator[IndexBatch]":
+    def writing(self, *, lock_wait_s: float | None = None) -> "Iterator[IndexBatch]":
         """Hold the writer for several additions; commits at the end, rolls back on an error. Raises StoreLocked."""
-        batch = IndexBatch(self._index, self._writer())
+        batch = IndexBatch(self._index, self._writer(self._lock_wait_s if lock_wait_s is None else lock_wait_s))
         try:
             yield batch
         except BaseException:
@@ -277,8 +296,8 @@ class PaperIndex:
             raise CouldNotLook("the paper index", f"it is damaged, rebuild it: {exc}") from exc
         return sorted(hits, key=lambda hit: (-hit.score, hit.paper_id))
 
-    def _writer(self) -> tantivy.IndexWriter:
-        deadline = time.monotonic() + self._lock_wait_s
+    def _writer(self, lock_wait_s: float) -> tantivy.IndexWriter:
+        deadline = time.monotonic() + lock_wait_s
         while True:
             try:
                 return self._index.writer(WRITER_HEAP_BYTES, 2)
@@ -287,7 +306,7 @@ class PaperIndex:
                     raise CouldNotLook("the paper index", str(exc)) from exc
                 if time.monotonic() >= deadline:
                     raise StoreLocked(
-                        f"another process has been writing the paper index for {self._lock_wait_s:.0f} s; try again"
+                        f"another process has been writing the paper index for over {lock_wait_s:.0f} s; try again"
                     ) from exc
             time.sleep(0.05)
 

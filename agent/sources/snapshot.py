@@ -1,43 +1,40 @@
 """The Kaggle arXiv snapshot, read as a stream: one JSON record a line, plain or packed as gzip, xz or zip.
 
-`paper_of` is pure. `read_snapshot` never stops at a bad line: it gives the line's number and what was wrong with it.
-Two habits of such files matter. `authors_parsed` is `[family, given, suffix, ...]`, and a shortened list carries
-"et al." as an author. A record may say in `x_date_kind` how it knows the date of v1: `month` means the month of the id
-(written as its first day), and `listed` the day it was announced; then its version list is a placeholder, not a fact.
+`read_snapshot` never stops at a bad line: it gives the line's number and what was wrong with it. `import_snapshot` puts
+papers away first and indexes them second; a file's cursor moves when both are durable, so a killed import goes on from
+there, and repeats at most what it had not finished.
 """
 
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import lzma
-import re
+import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import date
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from agent.sources.withdrawal import withdrawal_of
-from claims.dates import Precision, StatedDate
-from claims.errors import MalformedId, UnreadableDocument
-from claims.ids import ArxivId
-from claims.paper import Paper, PaperVersion, Source
+from agent.sources.mirror import MirrorStore, catch_up, settle
+from agent.sources.record import BadRecord, paper_of
+from claims.errors import UnreadableDocument
+from claims.paper import Paper
+from claims.paper_index import PaperIndex
 
 MAX_LINE_BYTES: Final = 8_000_000
 """A longer line is no record; the rest of it is skipped without being held."""
-
-_MONTHS: Final = {m: i for i, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
-_CREATED: Final = re.compile(r"(?:\w{3},\s*)?(\d{1,2})\s+(\w{3})\w*\s+(\d{4})")
-_LONE_OR_NUL: Final = re.compile("[\ud800-\udfff\x00]")
-_ET_AL: Final = re.compile(r"[\s,]*\bet\.?\s*al\.?\s*$", re.IGNORECASE)
-_BETWEEN_AUTHORS: Final = re.compile(r"\s*(?:,\s*(?:and\s+)?|;\s*|\s+and\s+)(?![^()]*\))")
-
-
-class BadRecord(ValueError):
-    """A line that is not a record of a paper; the message says why."""
+CHUNK: Final = 4000
+"""Lines that are read before they are put away: two of the store's transactions."""
+COMMIT_EVERY: Final = 40_000
+"""Lines between two durable states of the index, and so what a killed import may have to repeat."""
+PROBLEMS_SHOWN: Final = 50
+"""Malformed lines that a report names; all are counted."""
 
 
 class Line(NamedTuple):
@@ -51,6 +48,54 @@ class Line(NamedTuple):
     """what was wrong with it"""
     breaks_off: bool = False
     """the file cannot be read beyond this line: it was cut short or is damaged"""
+
+
+class BadLine(NamedTuple):
+    """A line that could not be read."""
+
+    file: str
+    line: int
+    """from 1"""
+    why: str
+
+
+@dataclass
+class ImportReport:
+    """What an import did so far."""
+
+    n_files: int = 0
+    """files read to their end"""
+    n_lines: int = 0
+    """lines read, blank ones left out"""
+    n_new: int = 0
+    """papers that were not held"""
+    n_changed: int = 0
+    n_unchanged: int = 0
+    n_malformed: int = 0
+    """lines that could not be read"""
+    problems: list[BadLine] = field(default_factory=list)
+    """the first of them"""
+    broken_off: dict[str, str] = field(default_factory=dict)
+    """files that could not be read to their end, and why: what came before is kept"""
+    resumed_from: dict[str, int] = field(default_factory=dict)
+    """the line behind which each file was begun; 0 is its start"""
+    seconds: float = 0.0
+
+    @property
+    def n_papers(self) -> int:
+        """Papers that were read, twice if they came twice."""
+        return self.n_lines - self.n_malformed
+
+    def note(self, path: Path, line: Line) -> None:
+        """Count one line."""
+        if line.breaks_off:
+            self.broken_off[path.name] = line.problem or ""
+        else:
+            self.n_lines += 1
+        if line.problem is not None:
+            self.n_malformed += not line.breaks_off
+            if len(self.problems) < PROBLEMS_SHOWN:
+                self.problems.append(BadLine(path.name, line.number, line.problem))
 
 
 def read_snapshot(path: Path, *, skip: int = 0) -> Iterator[Line]:
@@ -88,39 +133,59 @@ def read_snapshot(path: Path, *, skip: int = 0) -> Iterator[Line]:
                     yield Line(number, None, str(exc))
 
 
-def paper_of(record: dict[str, Any]) -> Paper:
-    """Make a paper of one snapshot record. Raises BadRecord."""
-    try:
-        arxiv_id = ArxivId.parse(_text(record, "id") or "").base
-    except MalformedId as exc:
-        raise BadRecord(str(exc)) from exc
-    title = " ".join((_text(record, "title") or "").split())
-    if not title:
-        raise BadRecord(f"{arxiv_id} has no title")
-    abstract = (_text(record, "abstract") or "").strip() or None
-    comment = (_text(record, "comments") or "").strip() or None
-    kind = record.get("x_date_kind")
-    versions = _versions(record)
-    known = versions if kind not in ("listed", "month") else ()
-    because = withdrawal_of(comment=comment, abstract=abstract, title=title)
-    # The fields are checked above; building without pydantic's second check doubles the import rate.
-    return Paper.model_construct(
-        id=arxiv_id,
-        title=title,
-        authors=_authors(record),
-        published=_published(arxiv_id, versions, kind),
-        updated_on=_updated(known),
-        categories=tuple((_text(record, "categories") or "").split()),
-        abstract=abstract,
-        finding=None,
-        versions=known,
-        comment=comment,
-        journal_ref=(_text(record, "journal-ref") or "").strip() or None,
-        doi=(_text(record, "doi") or "").strip() or None,
-        withdrawn=because is not None,
-        withdrawn_because=because,
-        source=Source.MIRROR,
-    )
+def import_snapshot(
+    paths: Sequence[Path],
+    store: MirrorStore,
+    index: PaperIndex,
+    report: Callable[[ImportReport], None] | None = None,
+) -> ImportReport:
+    """Import snapshot files into the mirror, each from where an earlier, killed import of it stopped.
+
+    Importing a file again changes nothing. `report` is called with the counts so far, every few thousand papers.
+    Raises UnreadableDocument when a file is missing, is no snapshot, or holds no record at all (other files are not
+    begun then), StoreLocked when another process writes the mirror for too long, StoreFull.
+    """
+    done = ImportReport()
+    started = time.monotonic()
+    for path in paths:
+        _fingerprint(path)
+    catch_up(store, index)
+    with index.writing() as batch:
+        for path in paths:
+            cursor = f"snapshot:{_fingerprint(path)}"
+            skip = _int(store.get_cursor(cursor))
+            done.resumed_from[path.name] = skip
+            n_readable, last, uncommitted = 0, skip, 0
+            for chunk in _chunks(read_snapshot(path, skip=skip)):
+                papers = [line.paper for line in chunk if line.paper is not None]
+                for line in chunk:
+                    done.note(path, line)
+                if papers:
+                    counts = store.put_papers(papers)
+                    done.n_new += counts.new
+                    done.n_changed += counts.changed
+                    done.n_unchanged += counts.unchanged
+                    batch.add(papers)
+                n_readable += len(papers)
+                last = chunk[-1].number
+                uncommitted += len(chunk)
+                if uncommitted >= COMMIT_EVERY:
+                    batch.commit()
+                    store.set_cursor(cursor, str(last))
+                    uncommitted = 0
+                done.seconds = time.monotonic() - started
+                if report:
+                    report(done)
+            if not n_readable and not skip:
+                why = f": line {done.problems[-1].line}: {done.problems[-1].why}" if done.problems else " (it is empty)"
+                raise UnreadableDocument(f"{path.name} holds no record of a paper{why}")
+            batch.commit()
+            # A whole file begins anew when it is given again; one that broke off goes on behind its last line.
+            store.set_cursor(cursor, str(last) if path.name in done.broken_off else "0")
+            done.n_files += 1
+        settle(store, index)
+    done.seconds = time.monotonic() - started
+    return done
 
 
 def _json(raw: bytes) -> dict[str, Any]:
@@ -133,75 +198,23 @@ def _json(raw: bytes) -> dict[str, Any]:
     return record
 
 
-def _text(record: dict[str, Any], key: str) -> str | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise BadRecord(f"{key!r} is not a text but a {type(value).__name__}")
-    return value if value.isascii() and "\x00" not in value else _LONE_OR_NUL.sub("\ufffd", value)
+def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    while chunk := list(islice(lines, CHUNK)):
+        yield chunk
 
 
-def _versions(record: dict[str, Any]) -> tuple[PaperVersion, ...]:
-    listed = record.get("versions") or []
-    if not isinstance(listed, list):
-        raise BadRecord("'versions' is not a list")
-    versions = []
-    for version in listed:
-        try:
-            day, month, year = _CREATED.match(version["created"]).groups()  # type: ignore[union-attr]  # caught below
-            number = int(version["version"].removeprefix("v"))
-            on = date(int(year), _MONTHS[month], int(day))
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise BadRecord(f"a version that cannot be read: {version!r:.80}") from exc
-        versions.append(PaperVersion.model_construct(number=number, submitted_on=on))
-    return tuple(sorted(versions, key=lambda version: version.number))
+def _int(text: str | None) -> int:
+    return int(text) if text else 0
 
 
-def _published(arxiv_id: str, versions: tuple[PaperVersion, ...], kind: object) -> StatedDate:
-    if versions and kind != "month":
-        on = versions[0].submitted_on
-        return StatedDate.model_construct(start=on, end=on, precision=Precision.DAY, circa=False)
-    if versions:
-        on = versions[0].submitted_on
-        return StatedDate.month(on.year, on.month)
-    return month_of_id(arxiv_id)
-
-
-def _updated(versions: tuple[PaperVersion, ...]) -> date | None:
-    """Give the newest version's day; a later version dated like the first is a placeholder."""
-    if not versions or (len(versions) > 1 and versions[-1].submitted_on == versions[0].submitted_on):
-        return None
-    return versions[-1].submitted_on
-
-
-def month_of_id(arxiv_id: str) -> StatedDate:
-    """Give the month in which arXiv gave this id: all that an id alone says of a paper's date."""
-    digits = arxiv_id.rpartition("/")[2]
-    year = int(digits[:2])
-    return StatedDate.month(year + (1900 if year > 90 else 2000), int(digits[2:4]))
-
-
-def _authors(record: dict[str, Any]) -> tuple[str, ...]:
-    parsed = record.get("authors_parsed")
-    if isinstance(parsed, list) and parsed:
-        names = []
-        for parts in parsed:
-            if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts[:3]):
-                raise BadRecord(f"an author that cannot be read: {parts!r:.80}")
-            family, given, suffix = (*parts[:3], "", "", "")[:3]
-            names.append(" ".join(part for part in (given, family, suffix) if part))
-    else:
-        names = _BETWEEN_AUTHORS.split(_text(record, "authors") or "")
-    return tuple(bare for name in names if (bare := clean_author(name)))
-
-
-def clean_author(name: str) -> str:
-    """Fold white space and drop a trailing "et al.", which is nobody; empty when nothing is left."""
-    folded = " ".join(name.split())
-    if not folded.isascii():
-        folded = _LONE_OR_NUL.sub("\ufffd", folded)
-    return _ET_AL.sub("", folded) if "al" in folded[-4:] else folded
+def _fingerprint(path: Path) -> str:
+    """Name a file by its size and first megabyte, so that a moved or renamed one keeps its cursor."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1_000_000)
+        return f"{hashlib.sha256(head).hexdigest()[:24]}-{path.stat().st_size}"
+    except OSError as exc:
+        raise UnreadableDocument(f"{path} cannot be read: {exc.strerror}") from exc
 
 
 def _streams(path: Path, stack: ExitStack) -> Iterator[IO[bytes]]:
