@@ -1,4 +1,4 @@
-"""Turns a claim and a paper into numbers: which sentences speak of the claim, who asserts there, and which way it points.
+"""Turns a claim and a paper into numbers: which sentences speak of it, who asserts there, which way it points.
 
 Nothing here knows an id, a date or a title as such: only words and their places. The same texts give the same numbers.
 """
@@ -124,7 +124,7 @@ NAMES: Final[tuple[str, ...]] = (
 """What each number says, in the order of `pair_features`."""
 
 
-def pair_features(claim: ReadClaim, paper: ReadPaper, align: Floats, rarity: Rarity) -> Floats:
+def pair_features(claim: ReadClaim, paper: ReadPaper, align: Floats) -> Floats:
     """Give the numbers of one pair: (len(NAMES),), all finite. `align` is `alignment` of the same pair."""
     if not len(align):
         return np.zeros(len(NAMES))
@@ -179,4 +179,5 @@ def pair_features(claim: ReadClaim, paper: ReadPaper, align: Floats, rarity: Rar
         at["equal"] * own["compares"],
         at["compares"] * own["equal"],
     ]
-    return np.round(np.array(values, dtype=np.float64), 6)
+    numbers: Floats = np.array(values, dtype=np.float64).round(6)
+    return numbers

@@ -84,7 +84,7 @@ class LocalJudge:
         asked = features.read_claim(claim.text, self._rarity)
         read = [self._reading(p) for p in papers]
         aligned = [features.alignment(asked, r, self._rarity) for r in read]
-        x = np.stack([features.pair_features(asked, r, a, self._rarity) for r, a in zip(read, aligned, strict=True)])
+        x = np.stack([features.pair_features(asked, r, a) for r, a in zip(read, aligned, strict=True)])
         shares = np.round(self._model.probabilities(x), 4)
         return [self._assessment(paper, r, a, p) for paper, r, a, p in zip(papers, read, aligned, shares, strict=True)]
 

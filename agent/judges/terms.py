@@ -11,10 +11,13 @@ from importlib.resources import files
 
 _WORD = re.compile(r"[a-z0-9]+(?:[-'][a-z0-9]+)*")
 _STOP = frozenset(
-    "a an and are as at be been being by can could did do does for from had has have how i if in into is it its itself "
-    "may might more most much no nor not of on or our own s same should so some such than that the their them then there "
-    "these they this those to too under up us very via was we were what when where whether which while who why will with "
-    "within without would you your also even only just still both each other rather far well".split()
+    (
+        "a an and are as at be been being by can could did do does for from had has have how i if in into is it its "
+        "itself may might more most much no nor not of on or our own s same should so some such than that the their "
+        "them then there these they this those to too under up us very via was we were what when where whether which "
+        "while who why will with within without would you your also even only just still both each other rather far "
+        "well"
+    ).split()
 )
 _SAME = {
     "llm": "languagemodel",
@@ -46,8 +49,9 @@ _SAME = {
     "datasets": "data",
 }
 _TAILS = (
-    "isations izations isation ization ational fulness ousness iveness ations ation ators ator ments ment ingly edly "
-    "ising izing ised ized ises izes ising ably ibly able ible ness ions ion ings ing ies ied ers er est ed es ly al s e y"
+    "isations izations isation ization ational fulness ousness iveness ations ation ators ator ments ment ingly "
+    "edly ising izing ised ized ises izes ising ably ibly able ible ness ions ion ings ing ies ied ers er est ed "
+    "es ly al s e y"
 ).split()
 
 
