@@ -17,7 +17,7 @@ from claims.paper import Paper, PaperVersion, Source
 
 _MONTHS: Final = {m: i for i, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _CREATED: Final = re.compile(r"(?:\w{3},\s*)?(\d{1,2})\s+(\w{3})\w*\s+(\d{4})")
-_LONE_OR_NUL: Final = re.compile("[\ud800-\udfff\x00]")
+LONE_OR_NUL: Final = re.compile("[\ud800-\udfff\x00]")
 _ET_AL: Final = re.compile(r"[\s,]*\bet\.?\s*al\.?\s*$", re.IGNORECASE)
 _BETWEEN_AUTHORS: Final = re.compile(r"\s*(?:,\s*(?:and\s+)?|;\s*|\s+and\s+)(?![^()]*\))")
 
@@ -67,7 +67,7 @@ def _text(record: dict[str, Any], key: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise BadRecord(f"{key!r} is not a text but a {type(value).__name__}")
-    return value if value.isascii() and "\x00" not in value else _LONE_OR_NUL.sub("\ufffd", value)
+    return value if value.isascii() and "\x00" not in value else LONE_OR_NUL.sub("\ufffd", value)
 
 
 def _versions(record: dict[str, Any]) -> tuple[PaperVersion, ...]:
@@ -128,5 +128,5 @@ def clean_author(name: str) -> str:
     """Fold white space and drop a trailing "et al.", which is nobody; empty when nothing is left."""
     folded = " ".join(name.split())
     if not folded.isascii():
-        folded = _LONE_OR_NUL.sub("\ufffd", folded)
+        folded = LONE_OR_NUL.sub("\ufffd", folded)
     return _ET_AL.sub("", folded) if "al" in folded[-4:] else folded
