@@ -106,8 +106,9 @@ class VerdictShelf:
         query = (
             document.add_columns(n_evidence.label("n_evidence"), looked.label("looked"))
             .join_from(CLAIMS, VERDICTS, v.seq == newest, isouter=True)
+            .join(MEMBERS, sa.and_(MEMBERS.c.inquiry_id == c.inquiry_id, MEMBERS.c.claim_id == c.id), isouter=True)
             .where(held(c.recorded_at))
-            .order_by(c.recorded_at, c.id)
+            .order_by(c.recorded_at, MEMBERS.c.position, c.id)
         )
         with self.door.reading() as connection:
             rows = connection.execute(query).all()
