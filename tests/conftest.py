@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from claims.clock import FrozenClock
 from claims.store import Store
+from claims.tables import Row
 from tests.factories import NOON
 from tests.postgres import Cluster, NoPostgres, database_of, running_cluster
 
@@ -50,11 +52,24 @@ def empty_postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_cluster: Cluster, _migrated_postgres: str) -> Iterator[str]:
+def postgres_url(empty_postgres_url: str) -> str:
     """The URL of a PostgreSQL database of the test's own, with the schema and no rows."""
-    url = postgres_cluster.create_database(like=_migrated_postgres)
-    yield url
-    postgres_cluster.drop_database(url)
+    Store.open(empty_postgres_url).close()
+    return empty_postgres_url
+
+
+@pytest.fixture
+def cleared_postgres_url(postgres_cluster: Cluster, _migrated_postgres: str) -> str:
+    """The URL of the one PostgreSQL database that tests of our own tables take turns with, with no rows.
+
+    Emptying it takes a tenth of the time that copying one takes.
+    """
+    url = postgres_cluster.url(_migrated_postgres)
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for rows in reversed(Row.metadata.sorted_tables):
+            connection.execute(rows.delete())
+    return url
 
 
 @pytest.fixture
@@ -75,7 +90,7 @@ def sqlite_url(tmp_path: Path, _migrated_sqlite: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a database with the schema and no rows, once of each kind."""
-    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "cleared_postgres_url")
     return url
 
 

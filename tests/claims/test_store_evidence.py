@@ -116,7 +116,7 @@ def test_a_quote_of_a_superseded_text_still_holds(held: Store) -> None:
 
 
 def test_evidence_for_what_is_not_held_is_refused(held: Store) -> None:
-    with pytest.raises(NotHeld, match="paper '2401.00009'"):
+    with pytest.raises(NotHeld, match=r"paper '2401\.00009'"):
         held.add_evidence([paper_evidence(a_paper("2401.00009"))])
     with pytest.raises(NotHeld, match="claim 'another'"):
         held.add_evidence([experiment_evidence(claim_id="another")])
