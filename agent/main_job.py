@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.errors import Final, Retryable
+from agent.graph.find import keep_grounded
 from agent.graph.parts import Parts
 from agent.graph.state import Job
-from agent.grounding import ground
+from agent.grounding import ground_all
 from agent.hold import Approve, Outcome, begin_pass, finish_pass, hold
 from claims.claim import Claim
 from claims.dossier import InquiryDossier
-from claims.errors import CouldNotLook, InputError
+from claims.errors import InputError
 from claims.experiment import Outcome as ExperimentOutcome
 from claims.inquiry import Inquiry
 from claims.paper import Source
@@ -149,18 +149,12 @@ def experiment_for(claims: Sequence[Claim], parts: Parts, at_most: int) -> list[
 
 def ground_loose_anchors(inquiry: Inquiry, parts: Parts, wish: Wish) -> None:
     """Ground the anchors that no claim could be tied to; the others are grounded in their claim's thread."""
-    tied = {anchor for claim in inquiry.claims for anchor in claim.anchors}
-    sources = [parts.sources[name] for name in wish.sources]
-    groundings = [ground(anchor, sources) for anchor in inquiry.anchors if anchor not in tied]
-    for source in sources:
-        ids = [g.paper_id for g in groundings if g.paper_id]
-        if not ids:
-            break
-        try:
-            parts.store.put_papers(source.look_up(ids).papers.values())
-        except (Retryable, Final, CouldNotLook):
-            continue  # the groundings say that this source could not be asked
-    if groundings:
+    tied = {anchor.arxiv_id for claim in inquiry.claims for anchor in claim.anchors}
+    loose = [anchor for anchor in inquiry.anchors if anchor.arxiv_id not in tied]
+    if loose:
+        sources = [parts.sources[name] for name in wish.sources]
+        groundings = ground_all(loose, sources)
+        keep_grounded(groundings, sources, parts)
         parts.store.put_groundings(inquiry.id, groundings)
 
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.errors import Final, Retryable
 from agent.settings import Settings
 from agent.sources.breaker import Breaker
+from agent.sources.pacing import Pace, shared_pace
+from agent.sources.several import Several
 from agent.sources.source import PaperSource
 from claims.clock import Clock, SystemClock
 from claims.errors import InputError
@@ -38,9 +39,9 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Iterator[Store
         yield store
 
 
-def pace(store: Store, settings: Settings) -> None:
-    """Wait for the next slot in which arXiv may be asked."""
-    time.sleep(store.reserve_slot(ARXIV_SLOT, settings.arxiv_gap_s))
+def pace(store: Store, settings: Settings) -> Pace:
+    """Give what waits for the next slot in which arXiv may be asked, over all processes that share the store."""
+    return shared_pace(store, ARXIV_SLOT, settings.arxiv_gap_s)
 
 
 def open_index(settings: Settings) -> PaperIndex:
@@ -68,7 +69,7 @@ def open_sources(choice: str, store: Store, settings: Settings) -> dict[Source, 
                     url=settings.arxiv_url,
                     timeout_s=settings.http_timeout_s,
                     categories=settings.categories,
-                    pace=lambda: pace(store, settings),
+                    pace=pace(store, settings),
                 )
             )
         elif name is Source.MIRROR:
@@ -76,6 +77,13 @@ def open_sources(choice: str, store: Store, settings: Settings) -> dict[Source, 
         else:
             opened[name] = LibrarySource()
     return opened
+
+
+def open_lookup(choice: str, store: Store, settings: Settings) -> Several:
+    """Open what gives papers by id; with `auto` the local sources come first, so that arXiv is asked for the rest."""
+    opened = open_sources(choice, store, settings)
+    order = (Source.MIRROR, Source.LIBRARY, Source.ARXIV)
+    return Several([opened[name] for name in order if name in opened])
 
 
 def open_judge(choice: str, settings: Settings) -> "Judge":

@@ -1,5 +1,6 @@
 """`retest import` and `retest ground`: read a document, and check what it cites."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from agent.cli.output import console, json_option, plain, print_json, set_up_log
 from claims.errors import InputError
 
 if TYPE_CHECKING:
+    from agent.citations import CitationProblem
+    from claims.claim import Anchor
     from claims.grounding import Grounding
     from claims.inquiry import Inquiry
 
@@ -30,7 +33,7 @@ def read_bytes(path: Path) -> bytes:
     """Read a file that a person named. Raises InputError that says what is wrong with it."""
     try:
         if str(path) == "-":
-            return click.get_binary_stream("stdin").read()
+            return sys.stdin.buffer.read()
         return path.read_bytes()
     except FileNotFoundError as exc:
         raise InputError(f"no file {path}") from exc
@@ -116,31 +119,61 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
     set_up_logging(ctx.obj["debug"])
     if not ids and file is None:
         raise click.UsageError("name at least one arXiv id, or a --file")
-    from agent.citations import cited_ids, read_citations
-    from agent.grounding import ground_citation
+    from agent.grounding import ground_all
     from agent.settings import load_settings
     from agent.wiring import open_sources, open_store
     from claims.grounding import GroundingStatus
 
     settings = load_settings()
-    cited = cited_ids(ids)
+    names, anchors, malformed = read_ids(ids)
+    unread: list[CitationProblem] = []
     if file is not None:
-        cited += read_citations(read_bytes(file).decode("utf-8", "replace"), name=str(file))
+        from agent.citations import read_citations
+
+        cited = read_citations(read_bytes(file).decode("utf-8", "replace"), origin=str(file))
+        names += [c.key or c.anchor.arxiv_id or f"line {c.anchor.line}" for c in cited.citations]
+        anchors += [c.anchor for c in cited.citations]
+        unread = cited.problems
     with open_store(settings) as store:
-        sources = open_sources(source, store, settings)
-        results = [(given, ground_citation(given, list(sources.values()))) for given in cited]
-        papers = store.papers([g.paper_id for _, g in results if g.paper_id])
-        for one in sources.values():
-            missing = [g.paper_id for _, g in results if g.paper_id and g.paper_id not in papers]
-            papers |= look_up(one, missing)
+        sources = list(open_sources(source, store, settings).values())
+        results = [*zip(names, ground_all(anchors, sources), strict=True), *malformed]
+        wanted = [g.paper_id for _, g in results if g.paper_id]
+        papers = store.papers(wanted)
+        for one in sources:
+            papers |= look_up(one, [i for i in wanted if i not in papers])
     if as_json:
-        print_json([grounding_document(given.name, g, papers) for given, g in results])
+        print_json([grounding_document(name, g, papers) for name, g in results])
     else:
-        show_groundings([(given.name, g) for given, g in results], papers)
+        show_groundings(results, papers)
+    err = console(stderr=True)
+    for problem in unread:
+        err.print(f"{file} line {problem.line}: {plain(problem.why, 140)}")
     statuses = {g.status for _, g in results}
-    if statuses <= {GroundingStatus.OK}:
+    if statuses <= {GroundingStatus.OK} and not unread:
         return 0
-    return 3 if statuses <= {GroundingStatus.OK, GroundingStatus.UNCHECKED} else 1
+    return 3 if statuses <= {GroundingStatus.OK, GroundingStatus.UNCHECKED} and not unread else 1
+
+
+def read_ids(ids: tuple[str, ...]) -> tuple[list[str], list["Anchor"], list[tuple[str, "Grounding"]]]:
+    """Read ids from the command line: names and anchors of those that are ids, groundings of those that are not."""
+    from claims.claim import Anchor
+    from claims.errors import MalformedId
+    from claims.grounding import Grounding, GroundingStatus
+    from claims.ids import ArxivId
+
+    names: list[str] = []
+    anchors: list[Anchor] = []
+    malformed: list[tuple[str, Grounding]] = []
+    for text in ids:
+        try:
+            found = ArxivId.parse(text)
+        except MalformedId as exc:
+            anchor = Anchor(stated_title=text)
+            malformed.append((text, Grounding(anchor=anchor, status=GroundingStatus.MALFORMED, how=str(exc))))
+            continue
+        names.append(text)
+        anchors.append(Anchor(arxiv_id=found.base, stated_version=found.version))
+    return names, anchors, malformed
 
 
 def look_up(source: Any, ids: list[str]) -> dict[str, Any]:

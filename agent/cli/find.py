@@ -1,12 +1,16 @@
 """`retest search` and `retest mirror`: look for papers, and keep a local mirror of arXiv metadata."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
 from claims.errors import CouldNotLook, InputError
+
+if TYPE_CHECKING:
+    from agent.sources.snapshot import ImportReport
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -92,16 +96,39 @@ def import_(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> int:
     with open_store(settings) as store:
         err = console(stderr=True)
 
-        def report(done: int, file: Path) -> None:
-            if not as_json:
-                err.print(f"{file.name}: {done:,} records", end="\r" if err.is_terminal else "\n")
+        def report(done: "ImportReport") -> None:
+            if err.is_terminal and not as_json:
+                err.print(f"{done.n_lines:,} records, {rate(done):,.0f} a second", end="\r")
 
-        result = import_snapshot(list(files), store, open_index(settings), report)
+        done = import_snapshot(list(files), store, open_index(settings), report)
     if as_json:
-        print_json(result._asdict() if hasattr(result, "_asdict") else result)
+        print_json(asdict(done))
     else:
-        console().print(str(result))
-    return 0
+        show_import(done)
+    return 1 if done.n_malformed or done.broken_off else 0
+
+
+def rate(done: "ImportReport") -> float:
+    """Records a second so far."""
+    return done.n_lines / done.seconds if done.seconds else 0.0
+
+
+def show_import(done: "ImportReport") -> None:
+    """Print what an import did."""
+    out = console()
+    out.print(
+        f"{done.n_lines:,} records in {done.seconds:.1f} s ({rate(done):,.0f} a second): "
+        f"{done.n_new:,} new, {done.n_changed:,} changed, {done.n_unchanged:,} held before"
+    )
+    for name, line in done.resumed_from.items():
+        if line:
+            out.print(f"{name}: taken up behind line {line:,}, where an earlier import stopped")
+    for name, what in done.broken_off.items():
+        out.print(f"{name} broke off: {plain(what, 140)}; what came before it is kept")
+    if done.n_malformed:
+        out.print(f"{done.n_malformed:,} lines could not be read:")
+        for bad in done.problems:
+            out.print(f"    line {bad.line}: {plain(bad.why, 120)}")
 
 
 @mirror.command("harvest")
@@ -126,12 +153,19 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
             since=since.date() if since else None,
             until=until.date() if until else None,
             sets=sets or ("cs",),
-            pace=lambda: pace(store, settings),
+            pace=pace(store, settings),
         )
     if as_json:
-        print_json(result._asdict() if hasattr(result, "_asdict") else result)
-    else:
-        console().print(str(result))
+        print_json(result.model_dump(mode="json"))
+        return 0
+    out = console()
+    out.print(f"{result.n_papers:,} papers, {result.n_indexed:,} indexed ({result.index_bytes / 2**20:.0f} MiB)")
+    if result.changed_at:
+        out.print(f"newest change {result.changed_at:%Y-%m-%d %H:%M}Z")
+    if not result.is_current:
+        out.print("the index has not seen everything yet; the next search brings it up to date")
+    if result.stale_because:
+        out.print(f"the index was begun anew: {plain(result.stale_because, 120)}")
     return 0
 
 
@@ -149,7 +183,14 @@ def status(ctx: click.Context, as_json: bool) -> int:
     with open_store(settings) as store:
         result = mirror_status(store, open_index(settings))
     if as_json:
-        print_json(result._asdict() if hasattr(result, "_asdict") else result)
-    else:
-        console().print(str(result))
+        print_json(result.model_dump(mode="json"))
+        return 0
+    out = console()
+    out.print(f"{result.n_papers:,} papers, {result.n_indexed:,} indexed ({result.index_bytes / 2**20:.0f} MiB)")
+    if result.changed_at:
+        out.print(f"newest change {result.changed_at:%Y-%m-%d %H:%M}Z")
+    if not result.is_current:
+        out.print("the index has not seen everything yet; the next search brings it up to date")
+    if result.stale_because:
+        out.print(f"the index was begun anew: {plain(result.stale_because, 120)}")
     return 0

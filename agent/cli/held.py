@@ -141,7 +141,7 @@ def report(ctx: click.Context, what: str | None, format_name: str, as_of: Any, o
     with open_store(load_settings()) as store:
         dossier = find_dossier(store, what, moment(as_of))
     content = render(dossier, "json" if as_json else format_name)
-    data = content if isinstance(content, bytes) else content.encode()
+    data = content.encode()
     if out is None:
         sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
         return 0

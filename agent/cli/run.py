@@ -147,7 +147,7 @@ def write_reports(dossier: "InquiryDossier", out: Path) -> dict[str, str]:
         path = out / file_name
         half = path.with_suffix(path.suffix + ".part")
         try:
-            half.write_bytes(content if isinstance(content, bytes) else content.encode())
+            half.write_bytes(content.encode())
             half.replace(path)
         except OSError as exc:
             raise InputError(f"cannot write {path}: {exc.strerror}; the results are kept, see `retest report`") from exc

@@ -1,6 +1,7 @@
 """The first nodes of a claim's thread: ground its anchors, plan the questions, ask the sources, screen the answers."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from langgraph.types import Send
@@ -8,10 +9,12 @@ from langgraph.types import Send
 from agent.errors import Final, Retryable
 from agent.graph.parts import Parts, Step
 from agent.graph.state import Ask, Ranked, State
-from agent.grounding import ground
+from agent.grounding import ground_claim
 from agent.queries import plan_queries
-from claims.claim import Claim
+from agent.sources.source import PaperSource
+from claims.claim import Anchor, Claim
 from claims.errors import CouldNotLook
+from claims.grounding import Grounding
 from claims.paper import Paper, Source
 from claims.search import Query, SearchRecord
 
@@ -33,21 +36,38 @@ def ground_anchors(state: State, parts: Parts) -> dict[str, object]:
     parts.enter("ground", state["claim_id"])
     claim = parts.store.claim(state["claim_id"])
     sources = [parts.sources[Source(name)] for name in state["job"]["sources"]]
-    groundings = [ground(anchor, sources, claim=claim) for anchor in claim.anchors]
-    found = [g.paper_id for g in groundings if g.paper_id]
+    groundings = ground_claim(claim, sources, related=loose_anchors(claim, parts))
+    keep_grounded(groundings, sources, parts)
+    parts.store.put_groundings(claim.inquiry_id, groundings)
+    said = ", ".join(
+        f"{g.paper_id or g.anchor.stated_title or g.anchor.arxiv_id or 'no anchor'} {g.status}" for g in groundings
+    )
+    parts.watch(Step(claim.id, "ground", said))
+    return {}
+
+
+def loose_anchors(claim: Claim, parts: Parts) -> list[Anchor]:
+    """Give the anchors of the claim's inquiry that no claim is tied to."""
+    if claim.inquiry_id is None:
+        return []
+    inquiry = parts.store.inquiry(claim.inquiry_id)
+    tied = {anchor.arxiv_id for one in inquiry.claims for anchor in one.anchors}
+    return [anchor for anchor in inquiry.anchors if anchor.arxiv_id not in tied]
+
+
+def keep_grounded(groundings: Sequence[Grounding], sources: Sequence[PaperSource], parts: Parts) -> None:
+    """Store the papers that groundings name, from whichever source has them."""
+    wanted = {g.paper_id for g in groundings if g.paper_id}
+    missing = sorted(wanted - parts.store.papers(wanted).keys())
     for source in sources:
-        missing = [i for i in found if i not in parts.store.papers(found)]
         if not missing:
-            break
+            return
         try:
-            parts.store.put_papers(source.look_up(missing).papers.values())
+            found = source.look_up(missing).papers
         except (Retryable, Final, CouldNotLook):
             continue  # the grounding already says that this source could not be asked
-    if groundings:
-        parts.store.put_groundings(claim.inquiry_id, groundings)
-    said = ", ".join(f"{g.paper_id or g.anchor.stated_title or g.anchor.arxiv_id} {g.status}" for g in groundings)
-    parts.watch(Step(claim.id, "ground", said or "no anchor named"))
-    return {}
+        parts.store.put_papers(found.values())
+        missing = [i for i in missing if i not in found]
 
 
 def plan(state: State, parts: Parts) -> dict[str, object]:
