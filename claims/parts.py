@@ -69,13 +69,13 @@ _NOUN = (
 )
 _MIDDLE = r"(?:(?!(?:of|for|in|on|to|that|which|and|or|with|from|by|as|at|the|than)\b)[a-z][\w-]* ){0,3}?"
 _NAME = (
-    r"(?:Chat|Instruct)?GPT(?:-?\d[\w.]*)?(?:-(?:turbo|mini|nano|XL))?|Sonnet|Opus|"
+    r"(?:Chat|Instruct)?GPT(?:-?\d(?:[\w.]*\w)?)?(?:-(?:turbo|mini|nano|XL))?|Sonnet|Opus|"
     r"Claude(?:[ -](?:\d(?:\.\d)?|Opus|Sonnet|Haiku))*|Gemini(?:[ -](?:\d(?:\.\d)?|Pro|Flash|Ultra))*|"
-    r"(?:Code)?L[Ll]a[Mm][Aa](?:[- ]?\d(?:\.\d)?)?(?:-\w+)*|Mi[sx]tral(?:-\w+)*|Qwen[\d.]*(?:-\w+)*|DeepSeek(?:-\w+)*|"
-    r"Flan-(?:T5|PaLM)|PaLM(?:[ -]2)?|OPT-\d+\w*|BLOOMZ?|Phi-\d[\w.]*|Gemma(?:[- ]?\d)?(?:-\w+)*|T5(?:-\w+)?|"
-    r"(?:Ro|De|Distil)?BERT(?:a)?|o[134](?:-\w+)?(?![\w.])|LIMA|Alpaca|Vicuna|Falcon(?:-\w+)?|Pythia(?:-\w+)?|"
+    r"(?:Code)?L[Ll]a[Mm][Aa](?:[- ]?\d(?:\.\d)?)?(?:-\w+)*|Mi[sx]tral(?:-\w+)*|Qwen(?:[\d.]*\d)?(?:-\w+)*|"
+    r"DeepSeek(?:-\w+)*|Flan-(?:T5|PaLM)|PaLM(?:[ -]2)?|OPT-\d+\w*|BLOOMZ?|Phi-\d(?:[\w.]*\w)?|Gemma(?:[- ]?\d)?(?:-\w+)*|"
+    r"T5(?:-\w+)?|(?:Ro|De|Distil)?BERT(?:a)?|o[134](?:-\w+)?(?![\w.])|LIMA|Alpaca|Vicuna|Falcon(?:-\w+)?|Pythia(?:-\w+)?|"
     r"OLMo(?:-?\d)?|SmolLM\d?(?:-\w+)?|Grok(?:[- ]\d)?|Kimi(?:[- ]K?\d)?|Codex|Chinchilla|Orca(?:[ -]?\d)?|"
-    r"Zephyr(?:-\w+)?|T[uü]lu(?:[ -]?\d)?|Stable Diffusion(?: \w?\d\S*)?|[A-Z][A-Za-z]+-\d+(?:\.\d+)?B(?:-\w+)*|"
+    r"Zephyr(?:-\w+)?|T[uü]lu(?:[ -]?\d)?|Stable Diffusion(?: \w?\d(?:\S*\w)?)?|[A-Z][A-Za-z]+-\d+(?:\.\d+)?B(?:-\w+)*|"
     r"MMLU|GSM8K|HumanEval|AlpacaEval|MT-Bench|BIG-bench|HellaSwag|[A-Z][A-Z-]+-CHAT"
 )
 _NAMES = rf"(?:{_NAME})(?:(?:,| and| or|, and|, or) (?:{_NAME}))*"

@@ -228,6 +228,9 @@ def _rule(counted: Sequence[_Counted], t: Thresholds) -> _Ruling:
         reason = f"Credible qualification, and no credible contradiction of the core: {counts}."
         return _Ruling(VerdictKind.RELAXED, confidence, changed_by, reason)
 
+    if not support.covering:
+        reason = f"Only our own experiment, whose scope does not cover the claim, supports it: {counts}."
+        return _Ruling(VerdictKind.UNTESTED, t.untested_confidence, (), reason)
     confidence = support.probability * (support.weight + half) / total
     reason = f"Newer support, and no credible contradiction or qualification: {counts}."
     return _Ruling(VerdictKind.STANDS, confidence, (), reason)
