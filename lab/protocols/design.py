@@ -1,0 +1,279 @@
+"""What all protocols share: parameters by profile, contrasts between arms, and the judgement of finished seeds.
+
+A protocol file declares its pre-registration and contrasts and says in `measure` what is trained and measured. The
+judgement below is the same for all: pure, without torch, and fixed before the first step.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from claims.experiment import (
+    Control,
+    Estimate,
+    ExperimentResult,
+    ExperimentSpec,
+    Measurement,
+    Outcome,
+    PreRegistration,
+    ProtocolView,
+    RunSpec,
+    Scalar,
+)
+from lab import statistics
+from lab.errors import InvalidSpec
+from lab.protocols.protocol import Finished, Report, SeedResult
+
+if TYPE_CHECKING:
+    from lab.protocols.workbench import Workbench
+
+ALPHA = 0.05
+"""One minus the coverage of every interval."""
+
+MAX_SEEDS = 60
+"""The budget of seeds that protocols register."""
+
+PLANNING_SD = 0.06
+"""Seed-to-seed standard deviation assumed when seeds are planned; pilots of the tiny profile gave 0.02 to 0.10."""
+
+
+class Parameters(BaseModel):
+    """What every protocol can be told; protocols add their own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = "tiny"
+    """`tiny` (built on the spot), a hub id, a local folder or a `.gguf` file"""
+    revision: str = ""
+    """of a hub model: 40 hex digits"""
+    width: int = Field(default=64, ge=8, le=1024)
+    layers: int = Field(default=3, ge=1, le=32)
+    heads: int = Field(default=4, ge=1, le=32)
+    context: int = Field(default=160, ge=16, le=4096)
+    base_seed: int = Field(default=0, ge=0)
+    """of the base's weights and pre-training data; all seeds of an experiment share the base"""
+    pretrain_steps: int = Field(default=600, ge=1)
+    pretrain_batch: int = Field(default=64, ge=1)
+    pretrain_learning_rate: float = Field(default=5e-3, gt=0)
+    tune_steps: int = Field(default=120, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0)
+    lora_rank: int = Field(default=16, ge=1)
+    n_items: int = Field(default=240, ge=8)
+    """held-out items behind every score"""
+
+
+HUB: dict[str, Any] = {"model": "", "pretrain_learning_rate": 2e-4, "learning_rate": 2e-4, "pretrain_batch": 32}
+"""What profile `small` changes for every protocol: `model` has to be named, and LoRA wants smaller steps than a tiny
+model trained whole."""
+
+
+class Contrast(NamedTuple):
+    """One arm minus another on one metric, positive in the direction that the claim (or the control) predicts."""
+
+    metric: str
+    plus: str
+    minus: str
+    smallest_effect: float = 0.0
+    bound: float = 1.0
+    """registered cut: a seed's difference beyond it counts as it (see lab/statistics.py)"""
+    plus_metric: str | None = None
+    """metric of the `plus` arm where it is another one than `metric`"""
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return f"{self.metric}: {self.plus} - {self.minus}"
+
+
+class Design(ABC):
+    """A pre-registered design: the parts that differ are declared, the judgement is common."""
+
+    name: str
+    version: int = 1
+    title: ClassVar[str]
+    family: ClassVar[str]
+    registration: ClassVar[PreRegistration]
+    profiles: ClassVar[Mapping[str, Parameters]]
+    primary: ClassVar[Contrast]
+    positive: ClassVar[Contrast]
+    """the effect that must be found; its interval must lie above `smallest_effect`"""
+    null: ClassVar[Contrast]
+    """the A/A comparison; its interval must keep 0"""
+    secondary: ClassVar[tuple[Contrast, ...]] = ()
+    seconds_per_seed: ClassVar[Mapping[str, float]] = {}
+
+    @abstractmethod
+    def measure(self, params: Any, bench: "Workbench") -> list[Measurement]:
+        """Train and measure every arm of one seed."""
+
+    def view(self) -> ProtocolView:
+        """Describe the design."""
+        return ProtocolView(
+            name=self.name,
+            version=self.version,
+            title=self.title,
+            family=self.family,
+            profiles=tuple(self.profiles),
+            defaults={name: defaults.model_dump() for name, defaults in self.profiles.items()},
+            preregistration=self.registration,
+            seconds_per_seed=dict(self.seconds_per_seed),
+        )
+
+    def parameters(self, profile: str, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Give all parameters of a profile with `params` over its defaults. Raises InvalidSpec on unknown ones."""
+        return self._parse(profile, params).model_dump()
+
+    def run(self, spec: RunSpec, folder: Path, report: Report) -> SeedResult:
+        """Train and measure one seed, writing only inside `folder` and the cache of bases."""
+        from lab.protocols.workbench import Workbench
+
+        params = self._parse(spec.profile, spec.params)
+        bench = Workbench(params, seed=spec.seed, folder=folder, report=report, protocol=self.name)
+        measurements = self.measure(params, bench)
+        report(phase="evaluate", metric=self._value(measurements, self.primary), message="seed finished")
+        return SeedResult(tuple(measurements), bench.record())
+
+    def analyse(self, spec: ExperimentSpec, finished: Sequence[Finished]) -> ExperimentResult:
+        """Say what the finished seeds mean, in seed order."""
+        registered = self.registration
+        seeds = sorted(finished, key=lambda one: one.seed)
+        alpha = registered.alpha
+        plan = statistics.seeds_to_decide(
+            smallest_effect=self.primary.smallest_effect,
+            alpha=alpha,
+            bound=self.primary.bound,
+            seed_sd=PLANNING_SD,
+            max_seeds=registered.max_seeds,
+        )
+        numbers, differences = self._differences(seeds, self.primary)
+        if not differences:
+            return ExperimentResult(
+                outcome=Outcome.INVALID if seeds else Outcome.INCONCLUSIVE,
+                reason=f"no finished seed of {len(seeds)} measured {self.primary.name}",
+                primary=None,
+                seeds_to_decide=plan,
+            )
+        primary = self._estimate(seeds, self.primary)
+        assert primary is not None, "its differences were just counted"
+        controls = (self._control(seeds, "positive"), self._control(seeds, "null"))
+        outcome, reason = _judge(primary, controls, statistics.cut_mean(differences), plan)
+        return ExperimentResult(
+            outcome=outcome,
+            reason=reason,
+            primary=primary,
+            path=tuple(statistics.path(numbers, differences, alpha=alpha, bound=self.primary.bound)),
+            secondary=tuple(e for c in self.secondary if (e := self._estimate(seeds, c)) is not None),
+            controls=controls,
+            arm_means=_arm_means(seeds, self.primary.metric),
+            seeds_to_decide=plan,
+            scale_params=max((p for s in seeds if isinstance(p := s.record.get("scale_params"), int)), default=None),
+        )
+
+    def _parse(self, profile: str, params: Mapping[str, Scalar]) -> Parameters:
+        defaults = self.profiles.get(profile)
+        if defaults is None:
+            raise InvalidSpec(f"{self.name} has no profile {profile!r}; it has {', '.join(self.profiles)}")
+        try:
+            parsed = type(defaults).model_validate({**defaults.model_dump(), **params})
+        except ValidationError as exc:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']}" for e in exc.errors())
+            raise InvalidSpec(f"{self.name} cannot run with these parameters: {wrong}") from exc
+        if not parsed.model:
+            raise InvalidSpec(
+                f"profile {profile!r} needs `model`: a local folder, a .gguf file, or a hub id and `revision`"
+            )
+        return parsed
+
+    def _value(self, measurements: Sequence[Measurement], contrast: Contrast) -> float | None:
+        """Give one seed's difference, or None when an arm was not measured."""
+        by = {(m.arm, m.name): m.value for m in measurements}
+        plus = by.get((contrast.plus, contrast.plus_metric or contrast.metric))
+        minus = by.get((contrast.minus, contrast.metric))
+        return None if plus is None or minus is None else plus - minus
+
+    def _differences(self, seeds: Sequence[Finished], contrast: Contrast) -> tuple[list[int], list[float]]:
+        pairs = [(s.seed, d) for s in seeds if (d := self._value(s.measurements, contrast)) is not None]
+        return [seed for seed, _ in pairs], [difference for _, difference in pairs]
+
+    def _estimate(self, seeds: Sequence[Finished], contrast: Contrast) -> Estimate | None:
+        _, differences = self._differences(seeds, contrast)
+        if not differences:
+            return None
+        return statistics.estimate(
+            contrast.name,
+            differences,
+            smallest_effect=contrast.smallest_effect,
+            alpha=self.registration.alpha,
+            bound=contrast.bound,
+            item_se=_item_se(seeds, contrast),
+        )
+
+    def _control(self, seeds: Sequence[Finished], kind: Literal["positive", "null"]) -> Control:
+        contrast = self.positive if kind == "positive" else self.null
+        found = self._estimate(seeds, contrast)
+        if found is None:
+            return Control(name=contrast.name, kind=kind, passed=False, reason="its arms were not measured")
+        span = f"{found.effect:+.3f} [{found.low:+.3f}, {found.high:+.3f}] over {found.n_seeds} seeds"
+        passed: bool | None
+        if kind == "positive":
+            passed = True if found.low > contrast.smallest_effect else None
+            passed = False if found.high < contrast.smallest_effect else passed
+            reason = {True: "found", False: "not found", None: "not found yet"}[passed]
+        else:
+            enough = statistics.fewest_seeds(against=0.0, alpha=found.alpha, bound=contrast.bound)
+            passed = True if found.n_seeds >= enough else None
+            passed = False if not found.low <= 0 <= found.high else passed
+            reason = {True: "decides nothing", False: "decided, which it must not", None: "too few seeds to tell"}[
+                passed
+            ]
+        return Control(name=contrast.name, kind=kind, passed=passed, estimate=found, reason=f"{reason}: {span}")
+
+
+def _judge(primary: Estimate, controls: Sequence[Control], plain_mean: float, plan: int | None) -> tuple[Outcome, str]:
+    """Give the outcome with its sentence: controls first, then the interval."""
+    numbers = (
+        f"{primary.effect:+.3f} [{primary.low:+.3f}, {primary.high:+.3f}] at {1 - primary.alpha:.0%} over "
+        f"{primary.n_seeds} seeds, smallest effect of interest {primary.smallest_effect:+.3f}"
+    )
+    if abs(plain_mean - primary.effect) > 0.005:
+        numbers += f" (mean before cutting {plain_mean:+.3f})"
+    for control in controls:
+        if control.passed is False:
+            return Outcome.INVALID, f"the {control.kind} control {control.name} {control.reason}; primary {numbers}"
+    outcome = statistics.decide(statistics.Interval(primary.low, primary.high), primary.smallest_effect)
+    beyond = plain_mean > primary.smallest_effect
+    if outcome is not Outcome.INCONCLUSIVE and beyond is not (outcome is Outcome.SUPPORTS):
+        return Outcome.INCONCLUSIVE, f"a few extreme seeds pull the plain mean across the boundary: {numbers}"
+    waiting = [c.name for c in controls if c.passed is None and c.kind == "positive"]
+    if outcome is not Outcome.INCONCLUSIVE and waiting:
+        return Outcome.INCONCLUSIVE, f"the positive control {waiting[0]} is not found yet; primary {numbers}"
+    if outcome is Outcome.INCONCLUSIVE:
+        more = f"; planned for {plan} seeds" if plan else "; more seeds than registered may be needed"
+        return outcome, f"undecided: {numbers}{more}"
+    return outcome, numbers
+
+
+def _item_se(seeds: Sequence[Finished], contrast: Contrast) -> float | None:
+    """Mean over seeds of the standard error that items alone give one seed's difference."""
+    errors = []
+    for seed in seeds:
+        by = {(m.arm, m.name): m for m in seed.measurements}
+        plus = by.get((contrast.plus, contrast.plus_metric or contrast.metric))
+        minus = by.get((contrast.minus, contrast.metric))
+        error = statistics.item_standard_error(plus, minus) if plus and minus else None
+        if error is not None:
+            errors.append(error)
+    return sum(errors) / len(errors) if errors else None
+
+
+def _arm_means(seeds: Sequence[Finished], metric: str) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for seed in seeds:
+        for m in seed.measurements:
+            if m.name == metric and m.value is not None:
+                values.setdefault(m.arm, []).append(m.value)
+    return {arm: sum(v) / len(v) for arm, v in values.items()}
