@@ -11,8 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date
 from threading import Lock
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from agent.errors import SourceBusy, SourceRefused, SourceUnreachable, SourceUnreadable
 from agent.sources.feed import FeedPage, check_feed, is_placeholder, paper_of_result
-from agent.sources.pacing import Pace
+from agent.sources.pacing import Pace, backoff_s, retry_after_s
 from agent.sources.source import Found, LookedUp
 from claims.clock import Clock, SystemClock
 from claims.ids import ArxivId
@@ -96,19 +95,19 @@ class PoliteAdapter(HTTPAdapter):
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
                 if last:
                     raise SourceUnreachable("arxiv", _plain_reason(exc)) from exc
-                self._sleep(_backoff_s(attempt))
+                self._sleep(backoff_s(attempt))
                 continue
             status = response.status_code
             if status in THROTTLED:
-                asked_s = _retry_after_s(response, self._clock)
+                asked_s = retry_after_s(response.headers.get("Retry-After"), self._clock)
                 if last or (asked_s or 0.0) > self._longest_wait_s:
                     raise SourceBusy("arxiv", status, asked_s)
-                self._sleep(_backoff_s(attempt) if asked_s is None else asked_s)
+                self._sleep(backoff_s(attempt) if asked_s is None else asked_s)
                 continue
             if status >= 500:
                 if last:
                     raise SourceUnreachable("arxiv", f"it answered HTTP {status}")
-                self._sleep(_backoff_s(attempt))
+                self._sleep(backoff_s(attempt))
                 continue
             if response.is_redirect:
                 return _with_body(response, body)
@@ -116,7 +115,7 @@ class PoliteAdapter(HTTPAdapter):
             if page.is_broken_promise:
                 if last:
                     raise SourceUnreachable("arxiv", f"an empty page where {page.total} results were promised")
-                self._sleep(_backoff_s(attempt))
+                self._sleep(backoff_s(attempt))
                 continue
             self.unreadable += page.unreadable
             self.unreadable_ids |= page.unreadable_ids
@@ -300,26 +299,6 @@ def _with_body(response: requests.Response, body: bytes) -> requests.Response:
     response.raw = io.BytesIO(body)
     response.headers.pop("Content-Encoding", None)
     return response
-
-
-def _backoff_s(attempt: int) -> float:
-    return 3.0 * 2.0 ** (attempt - 1)
-
-
-def _retry_after_s(response: requests.Response, clock: Clock) -> float | None:
-    """Read Retry-After, which is seconds or a date; None when it is absent or neither."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return float(told)
-    try:
-        at = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    return max(0.0, (_aware(at) - clock.now()).total_seconds())
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _plain_reason(exc: Exception) -> str:

@@ -7,7 +7,7 @@ therefore never misses what an interrupted import had already put away.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -139,7 +139,9 @@ def catch_up(store: MirrorStore, index: PaperIndex, *, lock_wait_s: float | None
         return
     if mark is not None and index.stale_because is None:
         with index.writing(lock_wait_s=lock_wait_s) as batch:
-            batch.add(store.iter_papers(source=Source.MIRROR, changed_since=datetime.fromisoformat(mark)))
+            # Papers changed at the mark itself were seen; one that came at the same microsecond shows in the count.
+            after = datetime.fromisoformat(mark) + timedelta(microseconds=1)
+            batch.add(store.iter_papers(source=Source.MIRROR, changed_since=after))
         if index.count() == store.count_papers()[Source.MIRROR]:
             index.set_mark(last.isoformat())
             return

@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Final, Protocol
+
+from claims.clock import Clock
 
 MIN_GAP_S: Final = 3.0
 """Seconds between two requests to arXiv, over all processes; https://info.arxiv.org/help/api/tou.html asks for it."""
@@ -42,3 +46,20 @@ def own_pace(gap_s: float = MIN_GAP_S) -> Pace:
         time.sleep(slot - now)
 
     return wait
+
+
+def backoff_s(attempt: int) -> float:
+    """Give the seconds to wait after the n-th failed try, from 1: 3, 6, 12, ..."""
+    return MIN_GAP_S * 2.0 ** (attempt - 1)
+
+
+def retry_after_s(told: str | None, clock: Clock) -> float | None:
+    """Read a Retry-After header, which is seconds or a date, as seconds from now; None when it is absent or neither."""
+    told = (told or "").strip()
+    if told.isdecimal():
+        return float(told)
+    try:
+        at = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - clock.now()).total_seconds())
