@@ -32,8 +32,10 @@ MAX_TERMS: Final = 256
 """Distinct words of a query that are looked for; the rest of a longer text (a pasted megabyte) is left out."""
 COMMIT_EVERY: Final = 50_000
 """Papers between two commits of a long addition: what a killed import may have to index again."""
-WRITER_HEAP_BYTES: Final = 128_000_000
-"""Memory for papers not yet on disk; flat in the number of papers."""
+SMALL_WRITER: Final = (15_000_000, 1)
+"""Bytes for papers not yet on disk, and threads: a commit of a few papers costs a third of what it does in bulk."""
+BULK_WRITER: Final = (128_000_000, 2)
+"""The same for an import; flat in the number of papers."""
 
 _QUOTED = re.compile(r'"([^"]{2,200})"')
 _Query = tantivy.Query
@@ -179,15 +181,19 @@ class PaperIndex:
 
         Gives how many were indexed. Raises StoreLocked.
         """
-        with self.writing(lock_wait_s=lock_wait_s) as batch:
+        with self.writing(bulk=True, lock_wait_s=lock_wait_s) as batch:
             n = batch.replace_all(papers)
         self.stale_because = None
         return n
 
     @contextlib.contextmanager
-    def writing(self, *, lock_wait_s: float | None = None) -> "Iterator[IndexBatch]":
-        """Hold the writer for several additions; commits at the end, rolls back on an error. Raises StoreLocked."""
-        batch = IndexBatch(self._index, self._writer(self._lock_wait_s if lock_wait_s is None else lock_wait_s))
+    def writing(self, *, bulk: bool = False, lock_wait_s: float | None = None) -> "Iterator[IndexBatch]":
+        """Hold the writer for several additions; commits at the end, rolls back on an error. Raises StoreLocked.
+
+        bulk: take more memory and threads, for tens of thousands of papers.
+        """
+        wait_s = self._lock_wait_s if lock_wait_s is None else lock_wait_s
+        batch = IndexBatch(self._index, self._writer(wait_s, *(BULK_WRITER if bulk else SMALL_WRITER)))
         try:
             yield batch
         except BaseException:
@@ -296,11 +302,11 @@ class PaperIndex:
             raise CouldNotLook("the paper index", f"it is damaged, rebuild it: {exc}") from exc
         return sorted(hits, key=lambda hit: (-hit.score, hit.paper_id))
 
-    def _writer(self, lock_wait_s: float) -> tantivy.IndexWriter:
+    def _writer(self, lock_wait_s: float, heap_bytes: int, n_threads: int) -> tantivy.IndexWriter:
         deadline = time.monotonic() + lock_wait_s
         while True:
             try:
-                return self._index.writer(WRITER_HEAP_BYTES, 2)
+                return self._index.writer(heap_bytes, n_threads)
             except ValueError as exc:
                 if "lock" not in str(exc).lower():
                     raise CouldNotLook("the paper index", str(exc)) from exc

@@ -33,7 +33,7 @@ NAME: Final = "arXiv OAI-PMH"
 MAX_ANSWER_BYTES: Final = 256_000_000
 """More than any page can be."""
 RESTARTS: Final = 5
-"""Expired tokens in a row, without a page in between, after which the repository counts as unreadable."""
+"""Expired tokens in a row, without a day's progress in between, after which the repository counts as unreadable."""
 DELETED: Final = "deleted from arXiv"
 """Why a paper counts as withdrawn whose record arXiv deleted."""
 
@@ -120,7 +120,7 @@ def _pages(
     """Give the pages of one set; when the caller comes back for more, the last one is put away."""
     progress = _Progress(store, _cursor_name(door.base_url, name), first, done, name)
     token: str | None = None
-    restarts = 0
+    restarts, began_on = 0, first
     end: date | None = None
     while True:
         page = door.list_records(name, progress.restart_on, until, token)
@@ -129,7 +129,8 @@ def _pages(
             progress.finish(_earliest(until, end or _day_before(page.responded_on)))
             return
         if "badResumptionToken" in page.errors and token is not None:
-            restarts += 1
+            restarts = restarts + 1 if progress.restart_on == began_on else 1
+            began_on = progress.restart_on
             done.n_restarts += 1
             if restarts > RESTARTS:
                 raise SourceUnreadable(NAME, f"its resumption tokens expire at once: {page.errors}")
@@ -143,7 +144,6 @@ def _pages(
         elif page.token == token:
             raise SourceUnreadable(NAME, f"it gave the same resumption token twice: {token[:60]!r}")
         yield page
-        restarts = 0
         if page.token is None:
             progress.finish(_earliest(until, end))
             return

@@ -150,7 +150,7 @@ def import_snapshot(
     for path in paths:
         _fingerprint(path)
     catch_up(store, index)
-    with index.writing() as batch:
+    with index.writing(bulk=True) as batch:
         for path in paths:
             cursor = f"snapshot:{_fingerprint(path)}"
             skip = _int(store.get_cursor(cursor))
