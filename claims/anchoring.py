@@ -15,7 +15,7 @@ _LEAST_SHARE_OF_TOPIC = 0.5
 
 _RESULT = (
     r"(?:achiev|demonstrat|show|clos|reach|outperform|surpass|prov|attain|match|improv|preserv|report|find|found|"
-    r"introduc|analy[sz]|reveal|beat|obtain|gain|exceed|rival|establish|preserv|keep)\w*"
+    r"introduc|analy[sz]|reveal|beat|obtain|gain|exceed|rival|establish|keep|tun|train|us(?=es|ed)|need|align|trac)\w*"
 )
 _NAMED = re.compile(
     rf"(?:^|[;.—]\s+)(?P<name>[A-Za-z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*)(?=\s+(?:at [\w -]{{1,30}} )?{_RESULT}\b)"
@@ -26,7 +26,8 @@ _GENERIC = frozenset(
     "kl mcts rm prm orm gpt it we they this that these those models results fine-tuning finetuning pre-training "
     "pretraining post-training self-improvement self-training self-play self-correction self-consistency "
     "instruction-tuning prompt-tuning in-context chain-of-thought co-training re-training weight-tuning few-shot "
-    "zero-shot meta-learning meta-analysis scaling".split()
+    "zero-shot meta-learning meta-analysis scaling gpt-2 gpt-3 gpt-3.5 gpt-4 gpt-4o llama llama2 llama-2 llama-3 palm "
+    "qwen qwen2 qwen2.5 t5 bert mmlu gsm8k math humaneval aime swe-bench".split()
 )
 
 
@@ -37,12 +38,15 @@ def tie(claims: Sequence[Claim], anchors: Sequence[Anchor], notes: Sequence[tupl
     claim that its topic names, and to no claim when none is clear: a related paper is not a claim's ground. A claim
     left without an id gets the work that it names (`LIMA`), with the claim's own date as the stated one.
     """
-    paired = match_one_to_one(
-        Index([c.text for c in claims]), [f"{t} {x}" for t, x in notes], least=_LEAST_SHARE_OF_NOTE
-    )
+    paired: dict[int, int] = {}
+    if notes:
+        index = Index([c.text for c in claims])
+        paired = match_one_to_one(index, [f"{t} {x}" for t, x in notes], least=_LEAST_SHARE_OF_NOTE)
     note_of = {c: n for n, c in paired.items()}
     texts = [" ".join((c.text, *(notes[note_of[i]] if i in note_of else ()))) for i, c in enumerate(claims)]
-    index = Index(texts)
+    named = {a.arxiv_id for c in claims for a in c.anchors if a.arxiv_id}
+    loose = [a for a in anchors if a.arxiv_id not in named]
+    index = Index(texts if loose else [])
     by_family: dict[str, list[int]] = defaultdict(list)
     for i, claim in enumerate(claims):
         if claim.scope.family:
@@ -50,10 +54,7 @@ def tie(claims: Sequence[Claim], anchors: Sequence[Anchor], notes: Sequence[tupl
     own: dict[int, list[Anchor]] = defaultdict(list)
     for i, claim in enumerate(claims):
         own[i] += claim.anchors
-    named = {a.arxiv_id for c in claims for a in c.anchors if a.arxiv_id}
-    for anchor in anchors:
-        if anchor.arxiv_id in named:
-            continue
+    for anchor in loose:
         which = _grounds(anchor, index, by_family)
         if which is not None:
             own[which].append(anchor)

@@ -158,7 +158,10 @@ def _read_one(text: str) -> tuple[date, date, Precision]:
         day = date(*numbers)
         return day, day, Precision.DAY
     if len(numbers) == 2:
-        return *_month(*numbers), Precision.MONTH
+        year, second = numbers
+        if second > max(12, year % 100):  # 2023-25 is a span of years
+            return date(year, 1, 1), date(year - year % 100 + second, 12, 31), Precision.RANGE
+        return *_month(year, second), Precision.MONTH
     return date(numbers[0], 1, 1), date(numbers[0], 12, 31), Precision.YEAR
 
 

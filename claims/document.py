@@ -158,11 +158,18 @@ _HEADINGS: tuple[tuple[Section, re.Pattern[str]], ...] = tuple(
 )
 _PROMPT_START = re.compile(r"you are (?:a|an|the)\b", re.IGNORECASE)
 _LONGEST_HEADING = 160
+_HEADING_START = re.compile(
+    r"[#\s*_]*(?:inquir|line of|the\b|open|central|main|question|source|note|research|what|dated|earlier|known|"
+    r"indexed|seed|claim|constraint|finding|key|anchor|paper|reference|bibliograph|your|task|assign|two|three|"
+    r"follow|next|related|more)",
+    re.IGNORECASE,
+)
+"""what every heading above starts with; one look spares most lines the whole list"""
 
 
 def heading_of(text: str) -> Section | None:
     """Tell which section a line opens, or None when it is no heading that we know."""
-    if len(text) > _LONGEST_HEADING:
+    if len(text) > _LONGEST_HEADING or not _HEADING_START.match(text):
         return None
     bare = " ".join(text.strip().lstrip("#").strip().strip("*_").replace("↓", "").split()).strip("*_ ")
     return next((section for section, pattern in _HEADINGS if pattern.fullmatch(bare)), None)
@@ -171,8 +178,10 @@ def heading_of(text: str) -> Section | None:
 def ends_dated(text: str) -> bool:
     """Tell whether a line ends in parentheses that hold a date."""
     tail = text.rstrip(" .;,*_")[-160:]
+    if not tail.endswith((")", "]")):
+        return False
     opening = max(tail.rfind("("), tail.rfind("["))
-    return tail.endswith((")", "]")) and opening >= 0 and DATE_IN_TEXT.search(tail[opening:]) is not None
+    return opening >= 0 and DATE_IN_TEXT.search(tail[opening:]) is not None
 
 
 def read_blocks(text: str) -> list[Block]:

@@ -332,11 +332,11 @@ class _Reader:
 
     def _mention(self, block: Block) -> None:
         """Hold the ids that running text names."""
-        for start, _, found in ArxivId.find_all(block.text):
-            if found.base not in self._anchors:
-                self._anchors[found.base] = Anchor(
-                    arxiv_id=found.base, stated_version=found.version, line=block.line_at(start)
-                )
+        for line in block.lines:
+            for _, _, found in ArxivId.find_all(line.text):
+                if found.base not in self._anchors:
+                    anchor = Anchor(arxiv_id=found.base, stated_version=found.version, line=line.number)
+                    self._anchors[found.base] = anchor
 
     def _task(self, block: Block) -> Where:
         text, line = block.text, block.lines[0].number

@@ -92,8 +92,11 @@ def read_statement(text: str, *, line: int | None = None) -> Statement:
     return Statement(folded, date, anchors, doubt)
 
 
+_LINK = re.compile(r"\[([^\[\]]{0,200})\]\((https?://[^\s()]{1,300})\)")
+
+
 def _plain(text: str) -> str:
-    folded = " ".join(text.split())
+    folded = _LINK.sub(r"\1 \2", " ".join(text.split()))
     for mark in ("**", "__"):
         folded = folded.replace(mark, "")
     return folded
@@ -113,6 +116,10 @@ def _only_dates(text: str) -> bool:
     return _DATE_WORDS.fullmatch(rest) is not None
 
 
+def _has_date_or_id(text: str) -> bool:
+    return DATE_IN_TEXT.search(text) is not None or next(ArxivId.find_all(text), None) is not None
+
+
 def _without_date_tail(text: str) -> tuple[str, StatedDate | None]:
     """Take date parentheses off the end, however many there are, and keep the sentence's own full stop."""
     body, dates = text, []
@@ -122,7 +129,7 @@ def _without_date_tail(text: str) -> tuple[str, StatedDate | None]:
             break
         opening = max(bare.rfind("("), bare.rfind("["))
         group = bare[opening + 1 : -1]
-        if opening <= 0 or len(group) > 160 or not DATE_IN_TEXT.search(group) or not _only_dates(group):
+        if opening <= 0 or len(group) > 160 or not _has_date_or_id(group) or not _only_dates(group):
             break
         without_ids = _blank_ids(group, list(ArxivId.find_all(group)))
         dates.append(without_ids)
@@ -147,7 +154,12 @@ def read_anchors(text: str, *, line: int | None = None) -> list[Anchor]:
     Words before the first id are its title, words behind an id are its topic.
     """
     folded = _plain(text)
-    ids = list(ArxivId.find_all(folded))
+    ids: list[tuple[int, int, ArxivId]] = []
+    for start, end, found in ArxivId.find_all(folded):
+        if ids and ids[-1][2].base == found.base:  # a link whose text is the id that it leads to
+            ids[-1] = (ids[-1][0], end, found if found.version else ids[-1][2])
+        else:
+            ids.append((start, end, found))
     if not ids:
         return _without_id(folded, line)
     anchors = []
