@@ -4,25 +4,16 @@ import re
 from collections.abc import Container, Iterator
 
 from claims.dossier import InquiryDossier
-from claims.evidence import ExperimentEvidence, PaperEvidence
+from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
-from claims.grounding import Grounding, GroundingStatus
+from claims.grounding import Grounding
 from claims.paper import Paper
 from claims.report import numbers
 from claims.report.answers import QuestionView, TaskKind, kind_of, question_views
+from claims.report.phrases import GROUNDING, HOW_TO_READ, record, tally, ungrounded, unlooked, unreadable, unsearched
 from claims.report.text import escape_markdown, visible
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, InquiryView, Row, view_of, whose_words
-
-GROUNDING = {
-    GroundingStatus.OK: "grounded",
-    GroundingStatus.MISMATCH: "real, but not as described",
-    GroundingStatus.WITHDRAWN: "withdrawn",
-    GroundingStatus.NOT_FOUND: "not found: flag as ungrounded",
-    GroundingStatus.MALFORMED: "not an arXiv id: flag as ungrounded",
-    GroundingStatus.UNCHECKED: "could not be checked",
-}
-"""What a grounding says, for people."""
 
 
 def render(dossier: InquiryDossier) -> str:
@@ -65,19 +56,6 @@ def _document(view: InquiryView) -> Iterator[str]:
     yield from _warnings(view)
     yield from _reading()
     yield from _references(view)
-
-
-def tally(view: InquiryView) -> str:
-    """Say how much was looked at, in one line."""
-    judged = {r.evidence.paper_id for v in view.claims for r in v.rows if isinstance(r.evidence, PaperEvidence)}
-    counted = {
-        r.evidence.paper_id for v in view.claims for r in v.rows if isinstance(r.evidence, PaperEvidence) and r.counted
-    }
-    experiments = sum(len(v.dossier.experiments) for v in view.claims)
-    return (
-        f"{numbers.count(len(view.claims), 'claim')}, {numbers.count(len(judged), 'paper')} judged, "
-        f"{len(counted):,} of them counted, {numbers.count(experiments, 'experiment')}."
-    )
 
 
 def _overview(view: InquiryView) -> Iterator[str]:
@@ -187,7 +165,7 @@ def _claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield ""
         yield f"- **Durable:** {safe(verdict.durable, papers)}"
         yield f"- **Perishable:** {'; '.join(safe(p, ()) for p in verdict.perishable) or 'nothing named'}"
-        yield f"- **Recorded:** {_record(v)}"
+        yield f"- **Recorded:** {record(v)}"
         if len(v.path) > 1:
             told = " → ".join(f"{s.kind} ({s.on})" for s in v.path)
             yield f"- **Over time, on the evidence held now:** {told}"
@@ -211,14 +189,6 @@ def _claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield ""
     for experiment in v.dossier.experiments:
         yield from _experiment(experiment, papers)
-
-
-def _record(v: ClaimView) -> str:
-    held, first = v.held, v.recorded_since
-    if held is None or first is None:
-        return "never"
-    n = numbers.count(len(v.dossier.history), "verdict")
-    return f"first as this on {first.recorded_at:%Y-%m-%d}, last on {held.recorded_at:%Y-%m-%d}; {n} held"
 
 
 def _listed(rows: tuple[Row, ...], papers: Container[str], none: str) -> Iterator[str]:
@@ -322,8 +292,9 @@ def _experiment(x: ExperimentView, papers: Container[str]) -> Iterator[str]:
     yield f"- **Pre-registered:** {safe(p.hypothesis, papers)} Predicts: {safe(p.prediction, papers)}"
     yield (
         f"  Primary metric: {safe(p.primary_metric, ())}; contrast: {safe(p.contrast, ())}; "
-        f"smallest effect of interest {p.smallest_effect:g} ({safe(p.smallest_effect_because, papers)}); alpha {p.alpha:g}; at most "
-        f"{numbers.count(p.max_seeds, 'seed')}; equal in all arms: {safe(p.equalised, papers)}"
+        f"smallest effect of interest {p.smallest_effect:g} ({safe(p.smallest_effect_because, papers)}); "
+        f"alpha {p.alpha:g}; at most {numbers.count(p.max_seeds, 'seed')}; "
+        f"equal in all arms: {safe(p.equalised, papers)}"
     )
     for threat in p.threats:
         yield f"- **Threat to validity:** {safe(threat, papers)}"
@@ -337,9 +308,8 @@ def _grounding(view: InquiryView) -> Iterator[str]:
         yield "No citation was looked up."
     for v, g in view.groundings:
         yield f"- {grounding_line(v, g, view.papers)}"
-    loose = [str(v.number) for v in view.claims if v.ungrounded]
-    if loose:
-        yield f"- **Ungrounded:** no source holds a paper that the document names for claim {', '.join(loose)}"
+    if ungrounded(view):
+        yield f"- **Ungrounded:** no source holds a paper that the document names for claim {ungrounded(view)}"
     yield ""
 
 
@@ -361,22 +331,15 @@ def grounding_line(v: ClaimView | None, g: Grounding, papers: dict[str, Paper]) 
 def _not_looked(view: InquiryView) -> Iterator[str]:
     yield "## What could not be looked at"
     yield ""
-    failed = [(v, s) for v in view.claims for s in v.failed_searches]
-    if not failed:
+    failed = unlooked(view)
+    for source, why, claims in failed:
+        yield f"- {source}: {safe(why, ())} (claim {claims})"
+    if unreadable(view):
+        yield f"- {numbers.count(unreadable(view), 'entry', 'entries')} of search answers could not be read"
+    if unsearched(view):
+        yield f"- No search is on record for claim {unsearched(view)}"
+    if not (failed or unreadable(view) or unsearched(view)):
         yield "Every place that was asked answered."
-    said: dict[tuple[str, str], list[str]] = {}
-    for v, s in failed:
-        numbers_ = said.setdefault((s.source, s.could_not_look or ""), [])
-        if str(v.number) not in numbers_:
-            numbers_.append(str(v.number))
-    for (source, why), claims in said.items():
-        yield f"- {source}: {safe(why, ())} (claim {', '.join(claims)})"
-    unreadable = sum(s.unreadable for v in view.claims for s in v.dossier.searches)
-    if unreadable:
-        yield f"- {numbers.count(unreadable, 'entry', 'entries')} of search answers could not be read"
-    unsearched = [str(v.number) for v in view.claims if not v.dossier.searches]
-    if unsearched:
-        yield f"- No search is on record for claim {', '.join(unsearched)}"
     yield ""
 
 
@@ -393,11 +356,8 @@ def _warnings(view: InquiryView) -> Iterator[str]:
 def _reading() -> Iterator[str]:
     yield "## How to read this"
     yield ""
-    yield "- Quotes in “…” are byte-exact parts of a stored text; what is ours is marked as *our summary*."
-    yield "- Papers that share authors count as one voice. Only work dated certainly after the claim counts."
-    yield "- Confidence comes from the judges' calibrated confidences and the independent voices, in 5 % steps."
-    yield "- ⟦ungrounded⟧ stands behind an arXiv id in a text that no source was asked for here: do not cite it from here."
-    yield "- ⟨U+…⟩ stands for an invisible or direction-changing character that was in a text."
+    for line in HOW_TO_READ:
+        yield f"- {line}"
     yield ""
 
 

@@ -1,0 +1,75 @@
+"""Sentences that every format of a report shares."""
+
+from claims.evidence import PaperEvidence
+from claims.grounding import GroundingStatus
+from claims.report import numbers
+from claims.report.view import ClaimView, InquiryView
+
+GROUNDING = {
+    GroundingStatus.OK: "grounded",
+    GroundingStatus.MISMATCH: "real, but not as described",
+    GroundingStatus.WITHDRAWN: "withdrawn",
+    GroundingStatus.NOT_FOUND: "not found: flag as ungrounded",
+    GroundingStatus.MALFORMED: "not an arXiv id: flag as ungrounded",
+    GroundingStatus.UNCHECKED: "could not be checked",
+}
+"""What a grounding says, for people."""
+
+
+HOW_TO_READ = (
+    "Quotes in “…” are byte-exact parts of a stored text. What is ours and not the paper's is marked as our summary.",
+    "Papers that share authors count as one voice. Only work dated certainly after the claim counts.",
+    "Confidence comes from the judges' calibrated confidences and the independent voices, in steps of 5 %.",
+    "“Since” is the day from which the evidence held now gives this verdict.",
+    "⟦ungrounded⟧ stands behind an arXiv id in a text for which this report holds no paper: do not cite it from here.",
+    "⟨U+…⟩ stands for an invisible or direction-changing character that was in a text.",
+)
+"""What a reader must know."""
+
+
+def tally(view: InquiryView) -> str:
+    """Say how much was looked at, in one line."""
+    judged = {r.evidence.paper_id for v in view.claims for r in v.rows if isinstance(r.evidence, PaperEvidence)}
+    counted = {
+        r.evidence.paper_id for v in view.claims for r in v.rows if isinstance(r.evidence, PaperEvidence) and r.counted
+    }
+    experiments = sum(len(v.dossier.experiments) for v in view.claims)
+    return (
+        f"{numbers.count(len(view.claims), 'claim')}, {numbers.count(len(judged), 'paper')} judged, "
+        f"{len(counted):,} of them counted, {numbers.count(experiments, 'experiment')}."
+    )
+
+
+def record(v: ClaimView) -> str:
+    """Say since when the current verdict is on record, and how many verdicts are."""
+    held, first = v.held, v.recorded_since
+    if held is None or first is None:
+        return "never"
+    n = numbers.count(len(v.dossier.history), "verdict")
+    return f"first as this on {first.recorded_at:%Y-%m-%d}, last on {held.recorded_at:%Y-%m-%d}; {n} held"
+
+
+def unlooked(view: InquiryView) -> list[tuple[str, str, str]]:
+    """Name what could not be looked at, once each: the place, what happened, and the numbers of the claims."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for v in view.claims:
+        for search in v.failed_searches:
+            told = said.setdefault((search.source, search.could_not_look or ""), [])
+            if str(v.number) not in told:
+                told.append(str(v.number))
+    return [(source, why, ", ".join(told)) for (source, why), told in said.items()]
+
+
+def unsearched(view: InquiryView) -> str:
+    """Name the claims for which no search is on record."""
+    return ", ".join(str(v.number) for v in view.claims if not v.dossier.searches)
+
+
+def unreadable(view: InquiryView) -> int:
+    """Count the entries of search answers that could not be read."""
+    return sum(s.unreadable for v in view.claims for s in v.dossier.searches)
+
+
+def ungrounded(view: InquiryView) -> str:
+    """Name the claims of which no source holds a paper that the document names."""
+    return ", ".join(str(v.number) for v in view.claims if v.ungrounded)

@@ -1,0 +1,207 @@
+"""Plots as inline SVG: evidence over time by stance, and an experiment's effect as its interval narrows.
+
+Built as XML elements, so that no text can become markup. Shapes tell stances apart as well as colours do; colours come
+from the page's style sheet and follow light and dark.
+"""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from claims.evidence import ExperimentEvidence, PaperEvidence, Stance
+from claims.experiment import ExperimentResult, ExperimentView
+from claims.report import numbers
+from claims.report.text import visible
+from claims.report.view import ClaimView, Row
+
+WIDTH = 720
+_LEFT, _RIGHT = 104, 16
+_LANES = (Stance.SUPPORTS, Stance.QUALIFIES, Stance.CONTRADICTS)
+_STEP = 11
+"""Vertical distance of markers that would lie upon each other, in px."""
+
+
+def evidence_over_time(view: ClaimView) -> str:
+    """Draw what takes a stand by date and stance, the claim's date, and the verdict over time. Empty without any."""
+    rows = [r for r in view.rows if _lane(r) is not None]
+    last = view.window[1]
+    first = min([view.claim.asserted_on.start, *(r.on for r in rows)], default=last)
+    if not rows or first >= last:
+        return ""
+    pad = timedelta(days=max(10, (last - first).days // 40))
+    span = (first - pad, last + pad)
+
+    def x(day: date) -> float:
+        share = (day - span[0]).days / (span[1] - span[0]).days
+        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+
+    placed = {lane: _stack([(x(r.on), r) for r in rows if _lane(r) is lane]) for lane in _LANES}
+    heights = {lane: 26 + _STEP * max((level for _, level, _ in marks), default=0) for lane, marks in placed.items()}
+    bottom = 44 + sum(heights.values())
+    svg = _svg(bottom + 26, "Evidence over time", _told(view, rows))
+    _verdict_band(svg, view, x, span)
+    _years(svg, x, span, bottom)
+    top = 44
+    for lane in _LANES:
+        SubElement(svg, "rect", {"class": "lane", "x": str(_LEFT), "y": str(top), "width": str(WIDTH - _LEFT - _RIGHT),
+                                 "height": str(heights[lane] - 4), "rx": "3"})  # fmt: skip
+        _text(svg, _LEFT - 8, top + 15, str(lane), "end", "lane-name")
+        for at, level, row in placed[lane]:
+            _mark(svg, at, top + 11 + level * _STEP, row, lane)
+        top += heights[lane]
+    at = x(view.claim.asserted_on.end)
+    _line(svg, at, 8, at, bottom, "claimed")
+    end = at > WIDTH - 150
+    _text(
+        svg,
+        at + (-5 if end else 5),
+        bottom + 20,
+        f"claimed {view.claim.asserted_on}",
+        "end" if end else "start",
+        "note",
+    )
+    return _written(svg)
+
+
+def effect_by_seed(experiment: ExperimentView) -> str:
+    """Draw each seed's effect, and the confidence sequence as seeds come in. Empty without a measured seed."""
+    result = experiment.result
+    if result is None or not result.path:
+        return ""
+    path = result.path
+    height, top, bottom = 240, 16, 200
+    reach = max([0.1, *(abs(v) for s in path for v in (s.effect, max(s.low, -1.0), min(s.high, 1.0)))]) * 1.08
+    low = -reach
+    smallest = result.primary.smallest_effect if result.primary else None
+
+    def y(value: float) -> float:
+        return round(bottom - (min(max(value, low), reach) - low) / (reach - low) * (bottom - top), 1)
+
+    def x(i: int) -> float:
+        room = WIDTH - _LEFT - _RIGHT - 40
+        return round(_LEFT + 20 + (room * i / (len(path) - 1) if len(path) > 1 else room / 2), 1)
+
+    svg = _svg(height, "Effect by seed, with the confidence sequence narrowing", _effect_told(result))
+    for value in _ticks(reach):
+        _line(svg, _LEFT, y(value), WIDTH - _RIGHT, y(value), "zero" if value == 0 else "grid")
+        _text(svg, _LEFT - 8, y(value) + 4, numbers.signed(value, 1 if reach > 0.25 else 2), "end", "tick")
+    if smallest:
+        _line(svg, _LEFT, y(smallest), WIDTH - _RIGHT, y(smallest), "smallest")
+        _text(svg, WIDTH - _RIGHT, y(smallest) - 5, f"smallest effect of interest {smallest:g}", "end", "note")
+    upper = [f"{x(i)},{y(s.high)}" for i, s in enumerate(path)]
+    lower = [f"{x(i)},{y(s.low)}" for i, s in reversed(list(enumerate(path)))]
+    if len(path) > 1:
+        SubElement(svg, "polygon", {"class": "band", "points": " ".join(upper + lower)})
+    else:
+        _line(svg, x(0), y(path[0].low), x(0), y(path[0].high), "whisker")
+    every = -(-len(path) // 16)
+    for i, seed in enumerate(path):
+        dot = SubElement(svg, "circle", {"class": "seed", "cx": str(x(i)), "cy": str(y(seed.effect)), "r": "4"})
+        SubElement(dot, "title").text = f"seed {seed.seed}: effect {numbers.signed(seed.effect, 3)}"
+        if i % every == 0:
+            _text(svg, x(i), bottom + 18, str(i + 1), "middle", "tick")
+    _text(svg, WIDTH - _RIGHT, bottom + 34, "seeds measured", "end", "note")
+    _text(svg, _LEFT, 10, "effect, no unit: positive as the claim predicts", "start", "note")
+    return _written(svg)
+
+
+def _lane(row: Row) -> Stance | None:
+    stance = (row.leaning or Stance.NEUTRAL) if row.unsure else row.stance
+    return stance if stance in _LANES else None
+
+
+def _stack(marks: list[tuple[float, Row]]) -> list[tuple[float, int, Row]]:
+    """Give marks that would lie upon each other levels of their own, at most 12."""
+    free: list[float] = []
+    out = []
+    for at, row in sorted(marks, key=lambda m: (m[0], m[1].evidence.id)):
+        level = next((i for i, until in enumerate(free) if until <= at), len(free))
+        level = min(level, 11)
+        free[level : level + 1] = [at + 11]
+        out.append((at, level, row))
+    return out
+
+
+def _mark(svg: Element, at: float, y: float, row: Row, lane: Stance) -> None:
+    how = "counted" if row.counted else "unsure" if row.unsure else "left-out"
+    attributes = {"class": f"mark {lane} {how}"}
+    if isinstance(row.evidence, ExperimentEvidence):
+        points = (
+            f"{at},{y - 7} {at + 2.2},{y - 2.2} {at + 7},{y} {at + 2.2},{y + 2.2} {at},{y + 7} {at - 2.2},{y + 2.2} "
+        )
+        mark = SubElement(svg, "polygon", attributes | {"points": points + f"{at - 7},{y} {at - 2.2},{y - 2.2}"})
+    elif lane is Stance.SUPPORTS:
+        mark = SubElement(svg, "circle", attributes | {"cx": str(at), "cy": str(y), "r": "4.5"})
+    elif lane is Stance.QUALIFIES:
+        points = f"{at},{y - 5.5} {at + 5.5},{y} {at},{y + 5.5} {at - 5.5},{y}"
+        mark = SubElement(svg, "polygon", attributes | {"points": points})
+    else:
+        box = {"x": str(at - 4.2), "y": str(y - 4.2), "width": "8.4", "height": "8.4"}
+        mark = SubElement(svg, "rect", attributes | box)
+    SubElement(mark, "title").text = f"{row.dated}: {_name(row)} ({how.replace('-', ' ')})"
+
+
+def _name(row: Row) -> str:
+    if isinstance(row.evidence, PaperEvidence):
+        return visible(row.paper.title, 160) if row.paper else "a paper that is not held"
+    return f"our experiment {visible(row.evidence.experiment_id, 40)}"
+
+
+def _verdict_band(svg: Element, view: ClaimView, x: Callable[[date], float], span: tuple[date, date]) -> None:
+    _text(svg, _LEFT - 8, 27, "verdict", "end", "lane-name")
+    ends = [*(s.on for s in view.path[1:]), span[1]]
+    for step, until in zip(view.path, ends, strict=True):
+        start, width = x(step.on), x(until) - x(step.on)
+        box = {"x": str(start), "y": "14", "width": str(round(max(width, 1), 1)), "height": "20"}
+        bar = SubElement(svg, "rect", {"class": f"verdict {step.kind}", **box})
+        SubElement(bar, "title").text = f"{step.kind} from {step.on}"
+        if width > 7.2 * len(step.kind):
+            _text(svg, start + 5, 28, str(step.kind), "start", f"verdict-name {step.kind}")
+
+
+def _years(svg: Element, x: Callable[[date], float], span: tuple[date, date], bottom: int) -> None:
+    days = (span[1] - span[0]).days
+    starts = [
+        date(y, m, 1) for y in range(span[0].year, span[1].year + 1) for m in ((1,) if days > 800 else (1, 4, 7, 10))
+    ]
+    for day in starts:
+        if span[0] < day < span[1]:
+            _line(svg, x(day), 38, x(day), bottom, "grid")
+            _text(svg, x(day), bottom + 8, f"{day.year}" if days > 800 else f"{day:%Y-%m}", "middle", "tick")
+
+
+def _told(view: ClaimView, rows: list[Row]) -> str:
+    told = ", ".join(f"{sum(_lane(r) is lane for r in rows)} {lane}" for lane in _LANES)
+    path = ", then ".join(f"{s.kind} from {s.on}" for s in view.path)
+    return f"{told}; filled marks counted, hollow ones did not. Verdict: {path}. The table below lists all of it."
+
+
+def _effect_told(result: ExperimentResult) -> str:
+    final = f"Final: {numbers.estimate(result.primary)}. " if result.primary else ""
+    return (
+        f"{numbers.count(len(result.path), 'seed')}, outcome {result.outcome}. {final}The band is the interval so far."
+    )
+
+
+def _ticks(reach: float) -> list[float]:
+    step = 0.5 if reach > 0.75 else 0.2 if reach > 0.25 else 0.1 if reach > 0.12 else 0.05
+    return [round(step * i, 2) for i in range(int(-reach / step), int(reach / step) + 1)]
+
+
+def _svg(height: float, title: str, description: str) -> Element:
+    svg = Element("svg", {"viewBox": f"0 0 {WIDTH} {height:g}", "role": "img", "class": "plot", "aria-label": title})
+    SubElement(svg, "title").text = title
+    SubElement(svg, "desc").text = description
+    return svg
+
+
+def _line(svg: Element, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
+    SubElement(svg, "line", {"class": kind, "x1": str(x1), "y1": str(y1), "x2": str(x2), "y2": str(y2)})
+
+
+def _text(svg: Element, x: float, y: float, text: str, anchor: str, kind: str) -> None:
+    SubElement(svg, "text", {"class": kind, "x": str(x), "y": str(y), "text-anchor": anchor}).text = text
+
+
+def _written(svg: Element) -> str:
+    return tostring(svg, encoding="unicode", short_empty_elements=False)
