@@ -3,20 +3,18 @@
 Papers are `Paper` objects that a source gave, never strings: what no source holds cannot be printed as a paper.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from claims.claim import Claim
-from claims.dates import StatedDate
 from claims.evidence import Evidence
 from claims.experiment import ExperimentView
 from claims.grounding import Grounding
-from claims.ids import ClaimId
 from claims.inquiry import Inquiry
 from claims.paper import Paper
 from claims.search import SearchRecord
-from claims.verdict import Verdict, VerdictKind
+from claims.verdict import Verdict
 
 
 class HeldVerdict(BaseModel):
@@ -52,26 +50,6 @@ class Dossier(BaseModel):
     def current(self) -> HeldVerdict | None:
         """The newest verdict, or None when the claim was never decided."""
         return self.history[-1] if self.history else None
-
-
-class ClaimLine(BaseModel):
-    """One claim in a list."""
-
-    model_config = ConfigDict(frozen=True)
-
-    claim_id: ClaimId
-    text: str
-    asserted_on: StatedDate
-    inquiry_id: str | None = None
-    kind: VerdictKind | None = None
-    """of the current verdict; None when the claim was never decided"""
-    confidence: float | None = None
-    since: date | None = None
-    """`as_of` of the first verdict in the current unbroken run of this kind"""
-    n_evidence: int = 0
-    """papers and experiments with a stance, neutral ones included"""
-    last_checked: datetime | None = None
-    """when a search for it was last recorded"""
 
 
 class InquiryDossier(BaseModel):

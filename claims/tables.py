@@ -9,7 +9,7 @@
                                       └── verdicts                        append-only; each names what it supersedes
     slots, cursors                 pacing over all processes; how far a harvest got
 
-`REVISION` is the newest Alembic revision, which a test compares with the migrations.
+`REVISION`, in `claims.lines`, is the newest Alembic revision; a test compares it with the migrations.
 """
 
 from datetime import UTC, date, datetime
@@ -27,12 +27,6 @@ from sqlalchemy import (
     TypeDecorator,
 )
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
-
-REVISION = "0001"
-"""The schema that this version of retest reads and writes."""
-
-VERSION_TABLE = "retest_schema"
-"""Where Alembic keeps the revision; named so that checkpoints and queues may share the database."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -234,7 +228,7 @@ class EvidenceRow(Row, table=True):
 
     __table_args__ = (
         UniqueConstraint("id", "turn"),
-        Index(None, "claim_id", "recorded_at"),
+        Index("ix_evidence_held", "claim_id", "recorded_at", "paper_id", "experiment_id"),
         Index("ix_evidence_judged", "claim_id", "judge_name", "judge_version", "paper_id", "paper_digest"),
         Index(None, "paper_id"),
     )

@@ -6,7 +6,8 @@ With no URL, commands that write a revision compare with an empty database.
 import sqlalchemy as sa
 from alembic import context
 
-from claims.tables import VERSION_TABLE, Row
+from claims.lines import VERSION_TABLE
+from claims.tables import Row
 
 
 def run(connection: sa.Connection) -> None:

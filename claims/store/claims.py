@@ -101,7 +101,9 @@ class ClaimShelf:
 
     def claims(self, inquiry_id: str | None = None) -> list[Claim]:
         """Give all claims, or those of one inquiry in its order."""
-        query = sa.select(CLAIMS.c.document).order_by(CLAIMS.c.recorded_at, CLAIMS.c.id)
+        member = sa.and_(MEMBERS.c.inquiry_id == CLAIMS.c.inquiry_id, MEMBERS.c.claim_id == CLAIMS.c.id)
+        query = sa.select(CLAIMS.c.document).join_from(CLAIMS, MEMBERS, member, isouter=True)
+        query = query.order_by(CLAIMS.c.recorded_at, sa.func.coalesce(MEMBERS.c.position, -1), CLAIMS.c.id)
         if inquiry_id is not None:
             query = (
                 sa.select(CLAIMS.c.document)

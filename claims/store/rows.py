@@ -5,21 +5,19 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows; those whose key is held already are left as they are."""
     if rows:
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        connection.execute(insert(table).on_conflict_do_nothing(), rows)
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
 
 
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, keep: Sequence[str] = ()) -> None:
     """Insert a row, or bring the held one with its primary key to it; columns in `keep` stay as first written."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     keys = [column.name for column in table.primary_key]
-    statement = insert(table).values(row)
+    statement = _insert(connection, table).values(row)
     fresh = {name: statement.excluded[name] for name in row if name not in keys and name not in keep}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh))
 
@@ -29,3 +27,12 @@ def moment(as_of: datetime | date | None) -> datetime | None:
     if as_of is None or isinstance(as_of, datetime):
         return as_of
     return datetime.combine(as_of, time.max, tzinfo=UTC)
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    # Loading a dialect takes a while, so only the one that is used.
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from claims.errors import SchemaMismatch
+from claims.lines import REVISION, VERSION_TABLE
 from claims.store.engine import Door
-from claims.tables import REVISION, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 """Alembic's folder, inside the package so that an installed wheel has it."""

@@ -7,29 +7,28 @@ import sqlalchemy as sa
 
 from claims.claim import Claim
 from claims.clock import Clock
-from claims.dates import StatedDate
-from claims.dossier import ClaimLine, Dossier, HeldVerdict, InquiryDossier
+from claims.dossier import Dossier, HeldVerdict, InquiryDossier
 from claims.errors import NotHeld
 from claims.evidence import PaperEvidence
 from claims.ids import digest
 from claims.inquiry import Inquiry
+from claims.lines import END_OF_TIME, OVERVIEW, ClaimLine, lines_of
 from claims.store.claims import (
     CLAIMS,
     GROUNDINGS,
     INQUIRIES,
     MEMBERS,
-    SEARCHES,
     load_groundings,
     load_notes,
     load_searches,
     require,
 )
 from claims.store.engine import Door
-from claims.store.evidence import EVIDENCE, EXPERIMENTS, load_evidence, load_experiments
+from claims.store.evidence import EXPERIMENTS, load_evidence, load_experiments
 from claims.store.papers import load_papers
 from claims.store.rows import moment
-from claims.tables import VerdictRow, table
-from claims.verdict import Verdict, VerdictKind
+from claims.tables import Moment, VerdictRow, table
+from claims.verdict import Verdict
 
 VERDICTS = table(VerdictRow)
 
@@ -80,52 +79,13 @@ class VerdictShelf:
 
     def overview(self, *, as_of: datetime | date | None = None) -> list[ClaimLine]:
         """Give one line for each claim, in the order that they came in: one query, whatever is held."""
-        at = moment(as_of)
-
-        def held(column: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-            return sa.true() if at is None else column <= at
-
-        c, v, e, s = CLAIMS.c, VERDICTS.c, EVIDENCE.c, SEARCHES.c
-        newest = (
-            sa.select(sa.func.max(v.seq))
-            .where(v.claim_id == c.id, held(v.recorded_at))
-            .correlate(CLAIMS)
-            .scalar_subquery()
-        )
-        subjects = sa.func.count(sa.distinct(sa.func.coalesce(e.paper_id, e.experiment_id)))
-        n_evidence = (
-            sa.select(subjects).where(e.claim_id == c.id, held(e.recorded_at)).correlate(CLAIMS).scalar_subquery()
-        )
-        looked = (
-            sa.select(sa.func.max(s.recorded_at))
-            .where(s.claim_id == c.id, held(s.recorded_at))
-            .correlate(CLAIMS)
-            .scalar_subquery()
-        )
-        document = sa.select(c.id, c.text, c.inquiry_id, c.document, v.kind, v.confidence, v.since)
         query = (
-            document.add_columns(n_evidence.label("n_evidence"), looked.label("looked"))
-            .join_from(CLAIMS, VERDICTS, v.seq == newest, isouter=True)
-            .join(MEMBERS, sa.and_(MEMBERS.c.inquiry_id == c.inquiry_id, MEMBERS.c.claim_id == c.id), isouter=True)
-            .where(held(c.recorded_at))
-            .order_by(c.recorded_at, MEMBERS.c.position, c.id)
+            sa.text(OVERVIEW)
+            .bindparams(sa.bindparam("at", moment(as_of) or END_OF_TIME, Moment))
+            .columns(since=sa.Date(), last_checked=Moment())
         )
         with self.door.reading() as connection:
-            rows = connection.execute(query).all()
-        return [
-            ClaimLine(
-                claim_id=row.id,
-                text=row.text,
-                asserted_on=_asserted_on(row.document),
-                inquiry_id=row.inquiry_id,
-                kind=VerdictKind(row.kind) if row.kind else None,
-                confidence=row.confidence,
-                since=row.since,
-                n_evidence=row.n_evidence,
-                last_checked=row.looked,
-            )
-            for row in rows
-        ]
+            return lines_of(dict(row._mapping) for row in connection.execute(query))
 
     def dossier(self, claim_id: str, *, as_of: datetime | date | None = None) -> Dossier:
         """Give everything that was held about a claim at a moment. Raises NotHeld."""
@@ -160,10 +120,6 @@ class VerdictShelf:
                 as_of=at or now,
                 generated_at=now,
             )
-
-
-def _asserted_on(document: str) -> StatedDate:
-    return Claim.model_validate_json(document).asserted_on
 
 
 def _held(row: sa.Row[tuple[object, ...]]) -> HeldVerdict:

@@ -13,9 +13,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from claims.errors import StoreError
+from claims.lines import REVISION, VERSION_TABLE
 from claims.store import Store
 from claims.store.schema import MIGRATIONS, SchemaStatus
-from claims.tables import REVISION, VERSION_TABLE, Row
+from claims.tables import Row
 from tests.factories import a_claim, a_paper, a_verdict, paper_evidence
 
 

@@ -1,13 +1,17 @@
 """Verdicts and dossiers: appended, superseded, read as of any moment."""
 
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from claims.clock import FrozenClock
-from claims.errors import NotHeld
+from claims.errors import NotHeld, SchemaMismatch
 from claims.grounding import GroundingStatus
+from claims.overview import overview
 from claims.store import Store
 from claims.verdict import Verdict, VerdictKind
 from tests.factories import (
@@ -89,7 +93,7 @@ def test_the_overview_says_since_when_and_what_it_rests_on(store: Store) -> None
     assert (now.claim_id, now.kind, now.since) == (CLAIM, VerdictKind.CONTESTED, date(2026, 8, 9))
     assert (now.n_evidence, now.last_checked, now.confidence) == (3, NOON - timedelta(days=60), 0.8)
     assert (undecided.kind, undecided.since, undecided.n_evidence) == (None, None, 0)
-    assert str(undecided.asserted_on) == "~2024"
+    assert undecided.asserted_on == "~2024"
     then = store.overview(as_of=date(2026, 8, 5))[0]
     assert (then.kind, then.since) == (VerdictKind.STANDS, date(2026, 8, 2))
     assert store.overview(as_of=date(2026, 6, 1)) == []
@@ -139,3 +143,38 @@ def test_an_inquiry_of_many_claims_takes_no_more_queries_than_one_of_few(store: 
 
     store.put_papers([a_paper()])
     assert queries(2) == queries(40) < 20
+
+
+def test_the_quick_list_says_exactly_what_the_store_says(database_url: str) -> None:
+    with Store.open(database_url) as store:
+        store.put_inquiry(an_inquiry(*(a_claim(f"{word}-000001", inquiry_id=INQUIRY) for word in ("zeta", "alpha"))))
+        store.put_papers([a_paper()])
+        store.add_evidence([paper_evidence(claim_id="zeta-000001")])
+        store.add_searches([a_search("zeta-000001")])
+        record(store, 21, a_verdict(claim_id="zeta-000001"))
+        for as_of in (None, NOON, date(2026, 8, 21), date(2026, 8, 20), date(2100, 1, 1)):
+            assert overview(database_url, as_of=as_of) == store.overview(as_of=as_of)
+        assert [line.claim_id for line in overview(database_url)] == ["zeta-000001", "alpha-000001"]
+
+
+def test_the_quick_list_of_a_database_that_is_not_there_makes_it(empty_sqlite_url: str) -> None:
+    assert overview(empty_sqlite_url) == []
+    with Store.open(empty_sqlite_url, migrate=False) as store:
+        assert store.overview() == []
+
+
+def test_the_quick_list_of_a_newer_schema_is_refused(sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store, store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE retest_schema SET version_num = '9999'")
+    with pytest.raises(SchemaMismatch):
+        overview(sqlite_url)
+
+
+def test_the_quick_list_needs_no_sql_toolkit(sqlite_url: str) -> None:
+    script = (
+        "import sys; from claims.overview import overview; overview(sys.argv[1]);"
+        "print([name for name in ('sqlalchemy', 'sqlmodel', 'pydantic') if name in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    said = subprocess.run([sys.executable, "-c", script, sqlite_url], cwd=root, capture_output=True, text=True)
+    assert said.stdout.strip() == "[]", said.stderr

@@ -84,7 +84,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_evidence")),
         sa.UniqueConstraint("id", "turn", name=op.f("uq_evidence_id_turn")),
     )
-    op.create_index(op.f("ix_evidence_claim_id_recorded_at"), "evidence", ["claim_id", "recorded_at"], unique=False)
+    op.create_index(
+        "ix_evidence_held", "evidence", ["claim_id", "recorded_at", "paper_id", "experiment_id"], unique=False
+    )
     op.create_index(
         "ix_evidence_judged",
         "evidence",

@@ -1,0 +1,95 @@
+"""One line for each claim, read with one query: `retest list`, on whichever database.
+
+A list must be there at once, and loading the SQL toolkit takes longer than asking SQLite. So the query stands here as
+text, for the store and for `read_sqlite`, which needs nothing but the standard library.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+REVISION = "0001"
+"""The schema that this version of retest reads and writes."""
+
+VERSION_TABLE = "retest_schema"
+"""Where Alembic keeps the revision; named so that checkpoints and queues may share the database."""
+
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+"""`as_of` for everything that is held."""
+
+OVERVIEW = """
+SELECT c.id, c.text, c.document, c.inquiry_id, v.kind, v.confidence, v.since,
+    (SELECT count(DISTINCT coalesce(e.paper_id, e.experiment_id)) FROM evidence e
+        WHERE e.claim_id = c.id AND e.recorded_at <= :at) AS n_evidence,
+    (SELECT max(s.recorded_at) FROM searches s WHERE s.claim_id = c.id AND s.recorded_at <= :at) AS last_checked
+FROM claims c
+LEFT JOIN verdicts v ON v.seq = (SELECT max(w.seq) FROM verdicts w WHERE w.claim_id = c.id AND w.recorded_at <= :at)
+LEFT JOIN inquiry_claims m ON m.inquiry_id = c.inquiry_id AND m.claim_id = c.id
+WHERE c.recorded_at <= :at
+ORDER BY c.recorded_at, coalesce(m.position, -1), c.id
+"""
+"""One row a claim, as held at `:at`; every subquery is answered from an index."""
+
+
+class ClaimLine(NamedTuple):
+    """One claim in a list."""
+
+    claim_id: str
+    text: str
+    asserted_on: str
+    """as stated: `~2024`, `2023-05-18`, `2023..2025`"""
+    inquiry_id: str | None
+    kind: str | None
+    """of the current verdict; None when the claim was never decided"""
+    confidence: float | None
+    since: date | None
+    """`as_of` of the first verdict in the current unbroken run of this kind"""
+    n_evidence: int
+    """papers and experiments with a stance, neutral ones included"""
+    last_checked: datetime | None
+    """when a search for it was last recorded"""
+
+
+def lines_of(rows: Iterable[Mapping[str, Any]]) -> list[ClaimLine]:
+    """Make lines of the query's rows; SQLite's bare driver gives dates and moments as text."""
+    return [
+        ClaimLine(
+            claim_id=row["id"],
+            text=row["text"],
+            asserted_on=json.loads(row["document"])["asserted_on"],
+            inquiry_id=row["inquiry_id"],
+            kind=row["kind"],
+            confidence=row["confidence"],
+            since=date.fromisoformat(row["since"]) if isinstance(row["since"], str) else row["since"],
+            n_evidence=row["n_evidence"],
+            last_checked=_moment(row["last_checked"]),
+        )
+        for row in rows
+    ]
+
+
+def read_sqlite(file: Path, at: datetime | None) -> list[ClaimLine] | None:
+    """Read the list from a SQLite file, as held at a moment.
+
+    None when that cannot be done without more ado (no file, another schema, a database in trouble): the store then
+    says what is the matter, or puts it right.
+    """
+    moment = (at or END_OF_TIME).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            if connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0] != REVISION:  # noqa: S608
+                return None
+            return lines_of(connection.execute(OVERVIEW, {"at": moment}).fetchall())
+    except (sqlite3.Error, TypeError):
+        return None
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
