@@ -138,10 +138,14 @@ def import_snapshot(
     store: MirrorStore,
     index: PaperIndex,
     report: Callable[[ImportReport], None] | None = None,
+    *,
+    chunk: int = CHUNK,
+    commit_every: int = COMMIT_EVERY,
 ) -> ImportReport:
     """Import snapshot files into the mirror, each from where an earlier, killed import of it stopped.
 
-    Importing a file again changes nothing. `report` is called with the counts so far, every few thousand papers.
+    Importing a file again changes nothing. `report` is called with the counts so far, after every `chunk` of lines;
+    `commit_every` lines the index and the file's cursor become durable.
     Raises UnreadableDocument when a file is missing, is no snapshot, or holds no record at all (other files are not
     begun then), StoreLocked when another process writes the mirror for too long, StoreFull.
     """
@@ -156,9 +160,9 @@ def import_snapshot(
             skip = _int(store.get_cursor(cursor))
             done.resumed_from[path.name] = skip
             n_readable, last, uncommitted = 0, skip, 0
-            for chunk in _chunks(read_snapshot(path, skip=skip)):
-                papers = [line.paper for line in chunk if line.paper is not None]
-                for line in chunk:
+            for lines in _chunks(read_snapshot(path, skip=skip), chunk):
+                papers = [line.paper for line in lines if line.paper is not None]
+                for line in lines:
                     done.note(path, line)
                 if papers:
                     counts = store.put_papers(papers)
@@ -167,9 +171,9 @@ def import_snapshot(
                     done.n_unchanged += counts.unchanged
                     batch.add(papers)
                 n_readable += len(papers)
-                last = chunk[-1].number
-                uncommitted += len(chunk)
-                if uncommitted >= COMMIT_EVERY:
+                last = lines[-1].number
+                uncommitted += len(lines)
+                if uncommitted >= commit_every:
                     batch.commit()
                     store.set_cursor(cursor, str(last))
                     uncommitted = 0
@@ -198,8 +202,8 @@ def _json(raw: bytes) -> dict[str, Any]:
     return record
 
 
-def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    while chunk := list(islice(lines, CHUNK)):
+def _chunks(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:
+    while chunk := list(islice(lines, size)):
         yield chunk
 
 
