@@ -143,10 +143,10 @@ class PaperIndex:
 
     def holds(self, paper_id: str) -> bool:
         """Tell whether a paper is indexed."""
-        return int(self._index.searcher().doc_freq("id", paper_id)) > 0
+        return bool(self._index.searcher().search(_Query.term_query(_SCHEMA, "id", paper_id), 1, count=False).hits)
 
     def n_papers_with(self, term: str, field: str = "text") -> int:
-        """Count the papers with an index term (see `terms_of`): how telling a word is."""
+        """Count the papers with an index term (see `terms_of`), lately replaced ones too: how telling a word is."""
         return int(self._index.searcher().doc_freq(field, term))
 
     def add(self, papers: Iterable[Paper]) -> int:
