@@ -21,7 +21,7 @@ def _p(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_EXAMPLES = r"(?:examples?|samples|data|demonstrations|pairs|instances|instructions|prompts)"
+_EXAMPLES = r"(?:examples?|samples|data|demonstrations|pairs|instances|instructions|prompts|answers|responses|sets)"
 _RL = r"\b(?:rl|grpo|ppo|rlvr|rlhf|reinforcement learning)\b"
 _DENIED = r"\b(?:not|never|no longer|cannot|fails? to|hardly|n't)\b[^.;]{0,30}"
 _FAMILIES: tuple[_Family, ...] = (
@@ -85,12 +85,13 @@ _FAMILIES: tuple[_Family, ...] = (
             _p(
                 r"homogen(?:e[io]|i[sz])|hivemind|near[- ]identical|(?:strikingly |highly |"
                 r"very )similar (?:answers|outputs|responses|text)|"
-                r"resemble one another|converg\w* (?:on|to|towards)[^.;]{0,30}(?:answers|outputs|responses)"
+                r"resemble (?:one another|each other)|similar to (?:one another|each other)|converg\w* (?:on|"
+                r"to|towards)[^.;]{0,30}(?:answers|outputs|responses)"
             ),
             _p(r"\bmodels?\b|\bllms?\b|alignment|pipelines?|open[- ]ended|generation"),
             _p(
                 r"\d+\+? (?:\w+ )?(?:models|llms)|(?:different|various|across|between|many|several|"
-                r"heterogeneous|federated|multiple|vendors?)\b|"
+                r"heterogeneous|federated|multiple|separate|vendors?)\b|"
                 r"open[- ]ended|shared|overlapping|hivemind|multi-"
             ),
         ),
@@ -146,14 +147,15 @@ _FAMILIES: tuple[_Family, ...] = (
         (
             _p(
                 r"curat|carefully (?:chosen|selected|picked|written)|hand[- ](?:picked|written|chosen)|"
-                r"high[- ]quality|well[- ]chosen|"
+                r"high[- ]quality|well[- ](?:chosen|selected)|"
                 r"\b1,?000\b|\b1k\b|\bthousand\b|small (?:set|number|amount|sample)|handful"
             ),
             _p(_EXAMPLES),
             _p(r"align|instruct|fine[- ]?tun|post-?train|\bsft\b|competitive|speciali[sz]|assistant"),
             _p(
                 r"match|compet|enough|suffic|rival|outperform|\bbeats?|\bvs\b|versus|orders of magnitude|"
-                r"far more|many times|less is more|as well as|on par"
+                r"far more|many times|only (?:about |around |some )?(?:a thousand|1,?000|1k)\b|less is more|"
+                r"as well as|on par"
             ),
         ),
         (
