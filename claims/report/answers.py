@@ -114,12 +114,13 @@ MAX_BEARING = 5
 
 _DULL = frozenset(
     "about above after again all also and any are ask assume assumes because been before being between both but can "
-    "case could data does doing done each either else even ever every example examples few for from further give had "
-    "has have here how into its itself just language large less like llm llms made make makes many may method model "
-    "models more most much must need needs new not now off one only other our out over own paper propose question "
-    "questions really regime research results same show shows some still such task tasks than that the their them then "
-    "there these they this those through too training two under until upon use used uses using very via was way well "
-    "were what when where whether which while who why will with without work would yet you your".split()
+    "case could data does doing done each either else even ever every example examples few fine for from further give "
+    "had has have here how into its itself just language large less like llm llms made make makes many may method "
+    "model models more most much must need needs new not now off one only other our out over own paper propose "
+    "question questions really regime research results same show shows some still such task tasks than that the their "
+    "them then there these they this those through too training tune tuned tuning two under until upon use used uses "
+    "using very via was way well were what when where whether which while who why will with without work would yet "
+    "you your".split()
 )
 
 
@@ -154,5 +155,5 @@ def _question(question: ResearchQuestion, view: InquiryView) -> QuestionView:
 
 def words(text: str) -> frozenset[str]:
     """Give the telling words of a text, cut to a rough stem."""
-    found = re.findall(r"[a-z][a-z-]{2,}", text.lower()[:20_000])
-    return frozenset(w[:7] for whole in found for w in (whole, *whole.split("-")) if len(w) > 2 and w not in _DULL)
+    found = re.findall(r"[a-z]{3,}", text.lower()[:20_000])
+    return frozenset(w[:7] for w in found if w not in _DULL)

@@ -10,7 +10,17 @@ from claims.grounding import Grounding
 from claims.paper import Paper
 from claims.report import numbers
 from claims.report.answers import QuestionView, TaskKind, kind_of, question_views
-from claims.report.phrases import GROUNDING, HOW_TO_READ, record, tally, ungrounded, unlooked, unreadable, unsearched
+from claims.report.phrases import (
+    GROUNDING,
+    HOW_TO_READ,
+    confidence,
+    record,
+    tally,
+    ungrounded,
+    unlooked,
+    unreadable,
+    unsearched,
+)
 from claims.report.text import escape_markdown, visible
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, InquiryView, Row, view_of, whose_words
@@ -69,10 +79,7 @@ def _overview(view: InquiryView) -> Iterator[str]:
             continue
         sides = f"{len(verdict.support)} / {len(verdict.against)} / {len(verdict.qualifying)}"
         unsure = " (rests on unsure stances)" if verdict.rests_on_unsure else ""
-        yield (
-            f"| {v.number} | {text} | **{verdict.kind}**{unsure} | {v.since or '–'} | "
-            f"{numbers.share(verdict.confidence)} | {sides} |"
-        )
+        yield (f"| {v.number} | {text} | **{verdict.kind}**{unsure} | {v.since or '–'} | {confidence(v)} | {sides} |")
     yield ""
 
 
@@ -159,12 +166,14 @@ def _claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
     else:
         since = f" since {v.since}" if v.since else ""
         yield (
-            f"**{verdict.kind}**{since} (as of {verdict.as_of}, confidence {numbers.share(verdict.confidence)}). "
+            f"**{verdict.kind}**{since} (as of {verdict.as_of}, confidence {confidence(v)}). "
             f"{safe(verdict.reason, papers)}"
         )
         yield ""
         yield f"- **Durable:** {safe(verdict.durable, papers)}"
         yield f"- **Perishable:** {'; '.join(safe(p, ()) for p in verdict.perishable) or 'nothing named'}"
+        if v.ungrounded:
+            yield f"- **Ungrounded:** {v.ungrounded}"
         yield f"- **Recorded:** {record(v)}"
         if len(v.path) > 1:
             told = " → ".join(f"{s.kind} ({s.on})" for s in v.path)
@@ -218,7 +227,7 @@ def _cite(row: Row) -> str:
         return f"our experiment {escape_markdown(e.experiment_id)} ({escape_markdown(e.protocol)}, {e.scope.scale})"
     if row.paper is None:
         return f"evidence `{e.id}`, whose paper is not held"
-    return f"[{escape_markdown(row.paper.title)}]({row.paper.url})"
+    return f"[{escape_markdown(row.paper.title)}]({row.paper.url}) (arXiv:{row.paper.id})"
 
 
 def _quotes(row: Row, papers: Container[str], indent: str) -> Iterator[str]:
@@ -308,8 +317,8 @@ def _grounding(view: InquiryView) -> Iterator[str]:
         yield "No citation was looked up."
     for v, g in view.groundings:
         yield f"- {grounding_line(v, g, view.papers)}"
-    if ungrounded(view):
-        yield f"- **Ungrounded:** no source holds a paper that the document names for claim {ungrounded(view)}"
+    for told in ungrounded(view):
+        yield f"- **Ungrounded** {told}"
     yield ""
 
 

@@ -4,6 +4,7 @@ from claims.evidence import PaperEvidence
 from claims.grounding import GroundingStatus
 from claims.report import numbers
 from claims.report.view import ClaimView, InquiryView
+from claims.verdict import VerdictKind
 
 GROUNDING = {
     GroundingStatus.OK: "grounded",
@@ -40,6 +41,13 @@ def tally(view: InquiryView) -> str:
     )
 
 
+def confidence(v: ClaimView) -> str:
+    """Say how sure the verdict is; of a claim on which nobody has taken a stand there is nothing to be sure of."""
+    if v.verdict is None or v.verdict.kind is VerdictKind.UNTESTED:
+        return "none"
+    return numbers.share(v.verdict.confidence)
+
+
 def record(v: ClaimView) -> str:
     """Say since when the current verdict is on record, and how many verdicts are."""
     held, first = v.held, v.recorded_since
@@ -70,6 +78,10 @@ def unreadable(view: InquiryView) -> int:
     return sum(s.unreadable for v in view.claims for s in v.dossier.searches)
 
 
-def ungrounded(view: InquiryView) -> str:
-    """Name the claims of which no source holds a paper that the document names."""
-    return ", ".join(str(v.number) for v in view.claims if v.ungrounded)
+def ungrounded(view: InquiryView) -> list[str]:
+    """Name the claims without a paper as their ground, by why."""
+    whys: dict[str, list[str]] = {}
+    for v in view.claims:
+        if v.ungrounded:
+            whys.setdefault(v.ungrounded, []).append(str(v.number))
+    return [f"claim {', '.join(told)}: {why}" for why, told in whys.items()]

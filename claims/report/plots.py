@@ -87,7 +87,7 @@ def effect_by_seed(experiment: ExperimentView) -> str:
         _text(svg, _LEFT - 8, y(value) + 4, numbers.signed(value, 1 if reach > 0.25 else 2), "end", "tick")
     if smallest:
         _line(svg, _LEFT, y(smallest), WIDTH - _RIGHT, y(smallest), "smallest")
-        _text(svg, WIDTH - _RIGHT, y(smallest) - 5, f"smallest effect of interest {smallest:g}", "end", "note")
+        _text(svg, WIDTH - _RIGHT, 10, f"dashed: smallest effect of interest, {smallest:g}", "end", "note")
     upper = [f"{x(i)},{y(s.high)}" for i, s in enumerate(path)]
     lower = [f"{x(i)},{y(s.low)}" for i, s in reversed(list(enumerate(path)))]
     if len(path) > 1:
@@ -155,7 +155,7 @@ def _verdict_band(svg: Element, view: ClaimView, x: Callable[[date], float], spa
         box = {"x": str(start), "y": "14", "width": str(round(max(width, 1), 1)), "height": "20"}
         bar = SubElement(svg, "rect", {"class": f"verdict {step.kind}", **box})
         SubElement(bar, "title").text = f"{step.kind} from {step.on}"
-        if width > 7.2 * len(step.kind):
+        if width > 8 * len(step.kind) + 6:
             _text(svg, start + 5, 28, str(step.kind), "start", f"verdict-name {step.kind}")
 
 

@@ -137,6 +137,8 @@ class ClaimView:
         """The day from which the evidence held now gives this verdict, or None when there is no such day."""
         if self.verdict is None or not self.path or self.path[-1].kind is not self.verdict.kind:
             return None
+        if self.verdict.kind is VerdictKind.UNTESTED and len(self.path) == 1:
+            return None
         return self.path[-1].on
 
     @property
@@ -171,9 +173,16 @@ class ClaimView:
         return tuple(s for s in self.dossier.searches if s.could_not_look)
 
     @property
-    def ungrounded(self) -> bool:
-        """Whether no anchor of the claim was found in a source."""
-        return not any(g.paper_id for g in self.dossier.groundings)
+    def ungrounded(self) -> str:
+        """Why no paper is held as the claim's ground; empty when one is."""
+        groundings = self.dossier.groundings
+        if any(g.paper_id for g in groundings):
+            return ""
+        if not groundings:
+            return "its anchors were not looked up" if self.claim.anchors else "no paper is named for it"
+        if any(g.status is GroundingStatus.UNCHECKED for g in groundings):
+            return "what is named as its ground could not be checked"
+        return "no source holds a paper that is named as its ground"
 
 
 @dataclass(frozen=True)
