@@ -206,7 +206,12 @@ class _Session:
 
 
 def _choose(title: str, papers: Sequence[Paper], claim: Claim | None) -> tuple[Paper | None, str]:
-    """Choose the paper that a title names, with how it was found or why there is none."""
+    """Choose the paper that a title names, with how it was found or why there is none.
+
+    A claim cannot rest on a paper that appeared after it: such a paper only happens to carry the name.
+    """
+    if claim is not None:
+        papers = [p for p in papers if not p.published.is_after(claim.asserted_on)]
     for how, fitting in (
         (
             "title search: the title agrees",

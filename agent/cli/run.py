@@ -221,7 +221,7 @@ def show(done: "Done", files: dict[str, str], until: date) -> None:
         n = counts(d)
         verdict = d.current.verdict if d.current else None
         table.add_row(
-            plain(d.claim.text, 88),
+            f"{plain(d.claim.text, 112)}\n{d.claim.id}",
             str(d.claim.asserted_on),
             verdict.kind.value if verdict else "no verdict",
             f"{verdict.confidence:.2f}" if verdict else "",
@@ -233,15 +233,18 @@ def show(done: "Done", files: dict[str, str], until: date) -> None:
     for d in done.dossier.claims:
         for experiment in d.experiments:
             if experiment.result:
-                out.print(f"{experiment.spec.protocol} ({experiment.spec.profile}): {plain(experiment.result.reason)}")
+                out.print(
+                    f"{experiment.spec.protocol} ({experiment.spec.profile}): {plain(experiment.result.reason)}",
+                    soft_wrap=True,
+                )
     flagged = [g for d in done.dossier.claims for g in d.groundings if g.status != "ok" or g.problems]
     flagged += [g for g in done.dossier.groundings if g.status != "ok" or g.problems]
     for g in flagged:
-        name = g.anchor.stated_title or g.anchor.arxiv_id or "an anchor"
+        name = g.anchor.stated_title or g.anchor.arxiv_id or g.claim_id or "an anchor"
         said = "; ".join(p.message for p in g.problems) or g.how
-        out.print(f"anchor {plain(name, 60)}: {g.status.value} {plain(said, 120)}".rstrip())
+        out.print(f"ground of {plain(name, 60)}: {g.status.value}: {plain(said, 140)}", soft_wrap=True)
     for place, what in done.could_not_look.items():
-        out.print(f"could not look in {place}: {plain(what, 140)}")
+        out.print(f"could not look in {place}: {plain(what, 200)}", soft_wrap=True)
     for outcome in done.outcomes:
         for problem in outcome.state.get("problems", []):
             out.print(f"{outcome.claim_id}: {plain(problem, 140)}")
