@@ -162,6 +162,7 @@ class _Reader:
         self._question: str | None = None
         self._claims: dict[str, Claim] = {}
         self._anchors: dict[str, Anchor] = {}
+        self._listed: set[str] = set()
         self._notes: list[SourceNote] = []
         self._body: list[Passage] = []
         self._tasks: list[Task] = []
@@ -284,7 +285,7 @@ class _Reader:
         if claim_id in self._claims:
             return self._unplaced(block, f"the same claim as in line {self._claims[claim_id].line}")
         for anchor in statement.anchors:
-            self._hold(anchor, line, text)
+            self._hold(anchor, block)
         scale = scale_of(statement.text)
         self._claims[claim_id] = Claim(
             id=claim_id,
@@ -309,26 +310,24 @@ class _Reader:
         ):
             return self._unplaced(block, "no arXiv id and no dated title")
         for anchor in found:
-            self._hold(anchor, line, text)
+            self._hold(anchor, block, listed=True)
         return Where.ANCHOR
 
-    def _hold(self, anchor: Anchor, line: int, text: str) -> None:
-        key = anchor.arxiv_id or f"line {line}"
-        held = self._anchors.get(key)
-        if held is None:
-            self._anchors[key] = anchor
-        elif held.line != line:
-            stated = {k: v for k, v in anchor.model_dump(exclude={"arxiv_id", "line"}, mode="python").items() if v}
-            known = held.model_dump(exclude={"arxiv_id", "line"}, mode="python")
-            self._anchors[key] = held.model_copy(
-                update={k: getattr(anchor, k) for k in stated if not known[k]},
-            )
-            if any(known[k] and known[k] != v for k, v in stated.items()):
-                self.warn(
-                    line, text, f"{key} is named twice, with different things said about it; line {held.line} was kept"
-                )
-            elif not stated or known == {**known, **stated}:
-                self.warn(line, text, f"{key} is named twice; first in line {held.line}")
+    def _hold(self, anchor: Anchor, block: Block, *, listed: bool = False) -> None:
+        """Keep an anchor; of two that name one paper the first is kept, filled up with what only the second says."""
+        key = anchor.arxiv_id or f"line {block.lines[0].number}"
+        held = self._anchors.setdefault(key, anchor)
+        if held is not anchor:
+            stated = {k: v for k, v in dict(anchor).items() if v and k not in ("arxiv_id", "line")}
+            known = {k: v for k, v in dict(held).items() if v}
+            self._anchors[key] = held.model_copy(update={k: v for k, v in stated.items() if k not in known})
+            if any(known.get(k, v) != v for k, v in stated.items()):
+                why = f"{key} is named twice, with different things said about it; line {held.line} was kept"
+                self._unplaced(block, why)
+            elif listed and key in self._listed:
+                self._unplaced(block, f"{key} is named twice; first in line {held.line}")
+        if listed:
+            self._listed.add(key)
 
     def _mention(self, block: Block) -> None:
         """Hold the ids that running text names."""

@@ -156,7 +156,9 @@ def read_anchors(text: str, *, line: int | None = None) -> list[Anchor]:
     folded = _plain(text)
     ids: list[tuple[int, int, ArxivId]] = []
     for start, end, found in ArxivId.find_all(folded):
-        if ids and ids[-1][2].base == found.base:  # a link whose text is the id that it leads to
+        if (
+            ids and ids[-1][2].base == found.base and not _words_between(folded[ids[-1][1] : start])
+        ):  # a link whose text is the id that it leads to
             ids[-1] = (ids[-1][0], end, found if found.version else ids[-1][2])
         else:
             ids.append((start, end, found))
@@ -183,6 +185,10 @@ def read_anchors(text: str, *, line: int | None = None) -> list[Anchor]:
             )
         )
     return anchors
+
+
+def _words_between(text: str) -> bool:
+    return re.search(r"\w", text[: _url_start(text)]) is not None
 
 
 def _url_start(text: str) -> int:
@@ -218,7 +224,7 @@ def _apart(text: str) -> tuple[str | None, StatedDate | None]:
         text = text.lstrip(_SEPARATORS)[leading.end() :]
     words = " ".join(text.split()).strip(_SEPARATORS)
     words = re.sub(r"^\(\s*\)|\(\s*\)$|^[)\]]+|[(\[]+$", "", words).strip(_SEPARATORS)
-    return words or None, read_dates(" ; ".join(dates))
+    return words if re.search(r"\w", words) else None, read_dates(" ; ".join(dates))
 
 
 _LETTER = re.compile(r"(?<![\w(])\((?P<letter>[a-z])\)\s+(?=\S)")

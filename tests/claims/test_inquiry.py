@@ -351,3 +351,8 @@ def test_ten_megabytes_are_read_whole() -> None:
 def test_no_repeated_piece_makes_reading_slow(unit: str) -> None:
     # A quadratic pattern would need hours here; the suite's own time limit is the judge.
     parse_inquiry(unit * (300_000 // len(unit)))
+
+
+def test_words_between_two_mentions_of_one_id_are_not_lost() -> None:
+    inquiry = parse_inquiry("Anchor papers:\n2010.10000: first words; 2010.10000\n")
+    assert [(a.arxiv_id, a.stated_topic) for a in inquiry.anchors] == [("2010.10000", "first words")]
