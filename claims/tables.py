@@ -60,6 +60,24 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text to be searched: what no database column can hold (NUL, lone surrogates) becomes U+FFFD.
+
+    The JSON documents hold such characters escaped, so nothing is lost.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what PostgreSQL refuses, on both databases alike."""
+        del dialect
+        if value is None:
+            return None
+        value = value.replace("\x00", "\ufffd")
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 BigSerial = BigInteger().with_variant(Integer, "sqlite")
 """An integer key that the database counts up; SQLite counts only when it is called INTEGER."""
 
@@ -83,8 +101,8 @@ class PaperRow(Row, table=True):
 
     __tablename__ = "papers"
 
-    id: str = Field(primary_key=True, sa_type=Text)
-    title: str = Field(sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Words)
+    title: str = Field(sa_type=Words)
     published_on: date
     """first day that the date of v1 may mean"""
     updated_on: date | None = None
@@ -92,7 +110,7 @@ class PaperRow(Row, table=True):
     from_arxiv: bool
     from_mirror: bool
     from_library: bool
-    text_digest: str = Field(sa_type=Text)
+    text_digest: str = Field(sa_type=Words)
     document: str = _document()
     recorded_at: datetime = Field(sa_type=Moment)
     changed_at: datetime = Field(sa_type=Moment)
@@ -106,8 +124,8 @@ class PaperTextRow(Row, table=True):
 
     __tablename__ = "paper_texts"
 
-    paper_id: str = Field(primary_key=True, sa_type=Text, foreign_key="papers.id")
-    digest: str = Field(primary_key=True, sa_type=Text)
+    paper_id: str = Field(primary_key=True, sa_type=Words, foreign_key="papers.id")
+    digest: str = Field(primary_key=True, sa_type=Words)
     document: str = _document()
     recorded_at: datetime = Field(sa_type=Moment)
 
@@ -118,9 +136,9 @@ class WithdrawalRow(Row, table=True):
     __tablename__ = "withdrawals"
 
     seq: int | None = _sequence()
-    paper_id: str = Field(sa_type=Text, foreign_key="papers.id")
+    paper_id: str = Field(sa_type=Words, foreign_key="papers.id")
     withdrawn: bool
-    because: str | None = Field(default=None, sa_type=Text)
+    because: str | None = Field(default=None, sa_type=Words)
     recorded_at: datetime = Field(sa_type=Moment)
 
     __table_args__ = (Index(None, "paper_id", "recorded_at"), Index(None, "recorded_at"))
@@ -131,9 +149,9 @@ class InquiryRow(Row, table=True):
 
     __tablename__ = "inquiries"
 
-    id: str = Field(primary_key=True, sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Words)
     document: str = _document()
-    source_text: str | None = Field(default=None, sa_type=Text)
+    source_text: str | None = Field(default=None, sa_type=Words)
     recorded_at: datetime = Field(sa_type=Moment)
 
 
@@ -142,11 +160,11 @@ class ClaimRow(Row, table=True):
 
     __tablename__ = "claims"
 
-    id: str = Field(primary_key=True, sa_type=Text)
-    text: str = Field(sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Words)
+    text: str = Field(sa_type=Words)
     asserted_on: date
     """first day that the stated date may mean"""
-    inquiry_id: str | None = Field(default=None, sa_type=Text)
+    inquiry_id: str | None = Field(default=None, sa_type=Words)
     document: str = _document()
     recorded_at: datetime = Field(sa_type=Moment)
 
@@ -156,8 +174,8 @@ class InquiryClaimRow(Row, table=True):
 
     __tablename__ = "inquiry_claims"
 
-    inquiry_id: str = Field(primary_key=True, sa_type=Text)
-    claim_id: str = Field(primary_key=True, sa_type=Text, foreign_key="claims.id")
+    inquiry_id: str = Field(primary_key=True, sa_type=Words)
+    claim_id: str = Field(primary_key=True, sa_type=Words, foreign_key="claims.id")
     position: int
     recorded_at: datetime = Field(sa_type=Moment)
 
@@ -170,13 +188,13 @@ class GroundingRow(Row, table=True):
     __tablename__ = "groundings"
 
     seq: int | None = _sequence()
-    inquiry_id: str | None = Field(default=None, sa_type=Text)
-    claim_id: str | None = Field(default=None, sa_type=Text, foreign_key="claims.id")
-    anchor_digest: str = Field(sa_type=Text)
+    inquiry_id: str | None = Field(default=None, sa_type=Words)
+    claim_id: str | None = Field(default=None, sa_type=Words, foreign_key="claims.id")
+    anchor_digest: str = Field(sa_type=Words)
     """of inquiry, claim and what was stated"""
-    content_digest: str = Field(sa_type=Text)
-    paper_id: str | None = Field(default=None, sa_type=Text)
-    status: str = Field(sa_type=Text)
+    content_digest: str = Field(sa_type=Words)
+    paper_id: str | None = Field(default=None, sa_type=Words)
+    status: str = Field(sa_type=Words)
     document: str = _document()
     recorded_at: datetime = Field(sa_type=Moment)
 
@@ -189,11 +207,11 @@ class SearchRow(Row, table=True):
     __tablename__ = "searches"
 
     seq: int | None = _sequence()
-    key: str = Field(sa_type=Text)
+    key: str = Field(sa_type=Words)
     """digest of the record"""
-    claim_id: str | None = Field(default=None, sa_type=Text, foreign_key="claims.id")
-    source: str = Field(sa_type=Text)
-    query: str = Field(sa_type=Text)
+    claim_id: str | None = Field(default=None, sa_type=Words, foreign_key="claims.id")
+    source: str = Field(sa_type=Words)
+    query: str = Field(sa_type=Words)
     n_found: int | None = None
     document: str = _document()
     searched_at: datetime = Field(sa_type=Moment)
@@ -208,16 +226,16 @@ class EvidenceRow(Row, table=True):
     __tablename__ = "evidence"
 
     seq: int | None = _sequence()
-    id: str = Field(sa_type=Text)
+    id: str = Field(sa_type=Words)
     turn: int = 1
-    claim_id: str = Field(sa_type=Text, foreign_key="claims.id")
-    kind: str = Field(sa_type=Text)
-    paper_id: str | None = Field(default=None, sa_type=Text, foreign_key="papers.id")
-    paper_digest: str | None = Field(default=None, sa_type=Text)
-    experiment_id: str | None = Field(default=None, sa_type=Text)
-    judge_name: str | None = Field(default=None, sa_type=Text)
-    judge_version: str | None = Field(default=None, sa_type=Text)
-    stance: str = Field(sa_type=Text)
+    claim_id: str = Field(sa_type=Words, foreign_key="claims.id")
+    kind: str = Field(sa_type=Words)
+    paper_id: str | None = Field(default=None, sa_type=Words, foreign_key="papers.id")
+    paper_digest: str | None = Field(default=None, sa_type=Words)
+    experiment_id: str | None = Field(default=None, sa_type=Words)
+    judge_name: str | None = Field(default=None, sa_type=Words)
+    judge_version: str | None = Field(default=None, sa_type=Words)
+    stance: str = Field(sa_type=Words)
     """or the experiment's outcome"""
     weight: float = Field(sa_type=Double)
     """confidence, or the number of seeds"""
@@ -240,10 +258,10 @@ class ExperimentRow(Row, table=True):
     __tablename__ = "experiments"
 
     seq: int | None = _sequence()
-    id: str = Field(sa_type=Text)
-    claim_id: str | None = Field(default=None, sa_type=Text, foreign_key="claims.id")
-    state: str = Field(sa_type=Text)
-    content_digest: str = Field(sa_type=Text)
+    id: str = Field(sa_type=Words)
+    claim_id: str | None = Field(default=None, sa_type=Words, foreign_key="claims.id")
+    state: str = Field(sa_type=Words)
+    content_digest: str = Field(sa_type=Words)
     document: str = _document()
     recorded_at: datetime = Field(sa_type=Moment)
 
@@ -256,16 +274,16 @@ class VerdictRow(Row, table=True):
     __tablename__ = "verdicts"
 
     seq: int | None = _sequence()
-    id: str = Field(sa_type=Text)
-    claim_id: str = Field(sa_type=Text, foreign_key="claims.id")
-    kind: str = Field(sa_type=Text)
+    id: str = Field(sa_type=Words)
+    claim_id: str = Field(sa_type=Words, foreign_key="claims.id")
+    kind: str = Field(sa_type=Words)
     as_of: date
     since: date
     """`as_of` of the first verdict in this unbroken run of one kind"""
     confidence: float = Field(sa_type=Double)
-    evidence_digest: str = Field(sa_type=Text)
-    rule_version: str = Field(sa_type=Text)
-    supersedes: str | None = Field(default=None, sa_type=Text)
+    evidence_digest: str = Field(sa_type=Words)
+    rule_version: str = Field(sa_type=Words)
+    supersedes: str | None = Field(default=None, sa_type=Words)
     document: str = _document()
     recorded_at: datetime = Field(sa_type=Moment)
 
@@ -283,9 +301,9 @@ class NoteRow(Row, table=True):
     __tablename__ = "notes"
 
     seq: int | None = _sequence()
-    claim_id: str = Field(sa_type=Text, foreign_key="claims.id")
-    kind: str = Field(sa_type=Text)
-    text: str = Field(sa_type=Text)
+    claim_id: str = Field(sa_type=Words, foreign_key="claims.id")
+    kind: str = Field(sa_type=Words)
+    text: str = Field(sa_type=Words)
     recorded_at: datetime = Field(sa_type=Moment)
 
     __table_args__ = (Index(None, "claim_id", "kind", "seq"),)
@@ -296,7 +314,7 @@ class SlotRow(Row, table=True):
 
     __tablename__ = "slots"
 
-    name: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Words)
     next_at: float = Field(sa_type=Double)
     """seconds since 1970, UTC"""
 
@@ -306,8 +324,8 @@ class CursorRow(Row, table=True):
 
     __tablename__ = "cursors"
 
-    name: str = Field(primary_key=True, sa_type=Text)
-    value: str = Field(sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Words)
+    value: str = Field(sa_type=Words)
     changed_at: datetime = Field(sa_type=Moment)
 
 

@@ -14,7 +14,6 @@ from claims.ids import digest
 from claims.inquiry import Inquiry
 from claims.search import SearchRecord
 from claims.store.engine import Door
-from claims.store.papers import plain
 from claims.store.rows import insert_new, moment, upsert
 from claims.tables import (
     ClaimRow,
@@ -48,7 +47,7 @@ class ClaimShelf:
         at = self.clock.now()
         with self.door.writing("claims") as connection:
             held = connection.execute(sa.select(INQUIRIES).where(INQUIRIES.c.id == inquiry.id)).one_or_none()
-            text = plain(document) if document is not None else (held.source_text if held else None)
+            text = document if document is not None else (held.source_text if held else None)
             row = {"id": inquiry.id, "document": inquiry.model_dump_json(), "source_text": text, "recorded_at": at}
             if held is None or (held.document, held.source_text) != (row["document"], text):
                 upsert(connection, INQUIRIES, row, keep=["recorded_at"])
@@ -168,7 +167,7 @@ class ClaimShelf:
                 "key": digest(record.model_dump(mode="json")),
                 "claim_id": record.claim_id,
                 "source": record.source.value,
-                "query": plain(record.query),
+                "query": record.query,
                 "n_found": record.n_found,
                 "document": record.model_dump_json(),
                 "searched_at": record.searched_at,
@@ -194,7 +193,7 @@ class ClaimShelf:
             require(connection, "claim", CLAIMS, {claim_id})
             if load_notes(connection, [claim_id], None).get(claim_id) != why:
                 connection.execute(
-                    NOTES.insert().values(claim_id=claim_id, kind=NO_EXPERIMENT, text=plain(why), recorded_at=at)
+                    NOTES.insert().values(claim_id=claim_id, kind=NO_EXPERIMENT, text=why, recorded_at=at)
                 )
 
 
@@ -211,7 +210,7 @@ def _put_claim(connection: sa.Connection, claim: Claim, at: datetime) -> None:
         return
     row = {
         "id": claim.id,
-        "text": plain(claim.text),
+        "text": claim.text,
         "asserted_on": claim.asserted_on.start,
         "inquiry_id": claim.inquiry_id,
         "document": document,

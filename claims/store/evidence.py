@@ -14,7 +14,7 @@ from claims.experiment import ExperimentView
 from claims.ids import digest
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
-from claims.store.papers import PAPERS, WITHDRAWALS, load_texts, plain
+from claims.store.papers import PAPERS, WITHDRAWALS, load_texts
 from claims.store.rows import moment
 from claims.tables import EvidenceRow, ExperimentRow, table
 
@@ -158,7 +158,7 @@ def _row(item: PaperEvidence | ExperimentEvidence, turn: int) -> dict[str, Any]:
             "paper_digest": item.paper_digest,
             "experiment_id": None,
             "judge_name": judge.name.value,
-            "judge_version": plain(judge.version),
+            "judge_version": judge.version,
             "stance": item.stance.value,
             "weight": item.assessment.confidence,
             "made_at": item.judged_at,

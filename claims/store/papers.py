@@ -204,7 +204,7 @@ class _Desk:
                 WITHDRAWALS.insert().values(
                     paper_id=paper.id,
                     withdrawn=paper.withdrawn,
-                    because=plain(paper.withdrawn_because),
+                    because=paper.withdrawn_because,
                     recorded_at=at,
                 )
             )
@@ -216,18 +216,13 @@ class _Desk:
         paper = self.papers.get(id) or Paper.model_validate_json(document)
         return {
             "id": id,
-            "title": plain(paper.title),
+            "title": paper.title,
             "published_on": paper.published.start,
             "updated_on": paper.updated_on,
             "withdrawn": paper.withdrawn,
             "text_digest": paper.text_digest,
             "document": document,
         } | {flag: flag in self.flags[id] for flag in _FLAG.values()}
-
-
-def plain(text: str | None) -> str | None:
-    """Make a text fit for a searchable column: PostgreSQL holds no NUL there (the JSON document escapes it)."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if text else text
 
 
 def load_papers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Paper]:
