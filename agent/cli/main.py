@@ -19,7 +19,7 @@ COMMANDS = {
     "list": ("agent.cli.held:list_", "List the claims that are held, with their verdicts."),
     "show": ("agent.cli.held:show", "Show one claim: verdicts, evidence, experiments, dates."),
     "report": ("agent.cli.held:report", "Write a report from what is held; nothing is searched or judged."),
-    "judge": ("agent.cli.weigh:judge", "Weigh what the local judge is unsure of, and refit it."),
+    "judge": ("agent.cli.judge:judge", "Weigh what the local judge is unsure of, and refit it."),
     "bench": ("agent.cli.weigh:bench", "Predict stances and verdicts of labelled claims; print metrics."),
     "lab": ("agent.cli.lab:lab", "Protocols, runs and the lab worker."),
     "doctor": ("agent.cli.doctor:doctor", "Check what is installed, reachable and configured."),

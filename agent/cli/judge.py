@@ -1,0 +1,153 @@
+"""`retest judge`: a person weighs the pairs that the local judge is least sure of."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli.output import console, json_option, plain, print_json, set_up_logging
+from claims.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.judges.person import Question
+    from claims.claim import Claim
+    from claims.clock import Clock
+    from claims.evidence import PaperEvidence
+    from claims.store import Store
+
+HELP = "s supports · c contradicts · q qualifies · n neutral · u undo the last · any other key skips · x ends"
+
+
+@click.command("judge")
+@click.argument("claim", metavar="CLAIM")
+@click.option("--by", "person", envvar="USER", help="Your name, stored with every stance.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Pairs to show.")
+@json_option
+@click.pass_context
+def judge(ctx: click.Context, claim: str, person: str | None, limit: int, as_json: bool) -> int:
+    """Weigh papers on CLAIM yourself: the pairs whose answer would tell most come first.
+
+    Your stance is stored with your name, the date and your reason, and outranks every other judge. Keys: s supports,
+    c contradicts, q qualifies, n neutral, u undo, x end, any other key skips.
+    """
+    set_up_logging(ctx.obj["debug"])
+    from agent.settings import load_settings
+    from agent.wiring import open_store
+    from claims.clock import SystemClock
+    from claims.verdict import decide
+
+    if not person or not person.strip():
+        raise InputError("a person's stance needs the person's name: --by NAME")
+    clock = SystemClock()
+    with open_store(load_settings(), clock) as store:
+        held = store.claim(claim)
+        questions = questions_for(held, store, limit)
+        given = ask_all(held, questions, person, store, clock)
+        before = store.dossier(held.id).current
+        verdict = decide(held, store.evidence(held.id), clock.now().date())
+        if given:
+            store.record_verdict(verdict)
+    if as_json:
+        print_json(
+            {
+                "claim_id": held.id,
+                "asked": len(questions),
+                "given": [e.model_dump(mode="json") for e in given],
+                "verdict": verdict.model_dump(mode="json"),
+            }
+        )
+        return 0
+    was = before.verdict.kind.value if before else "undecided"
+    console().print(f"{len(given)} of {len(questions)} weighed; {held.id} was {was}, is {verdict.kind.value}")
+    return 0
+
+
+def questions_for(claim: "Claim", store: "Store", limit: int) -> "list[Question]":
+    """Give the pairs to show: judged by a machine, not yet by a person, the most telling first."""
+    from agent.judges.person import worth_asking
+
+    judged = [e for e in store.evidence(claim.id) if e.kind == "paper" and not e.withdrawn]
+    papers = store.papers(e.paper_id for e in judged)
+    kept = [e for e in judged if e.paper_id in papers]
+    return worth_asking([papers[e.paper_id] for e in kept], [e.assessment for e in kept], limit=limit)
+
+
+def ask_all(
+    claim: "Claim", questions: "list[Question]", person: str, store: "Store", clock: "Clock"
+) -> "list[PaperEvidence]":
+    """Show the pairs one by one. An answer is stored when the next one is given or at the end, so undo writes nothing."""
+    from agent.judges.person import KEYS, answer
+    from claims.evidence import PaperEvidence
+
+    err = console(stderr=True)
+    err.print(f"{plain(claim.text)}\n{HELP}\n")
+    given: list[PaperEvidence] = []
+    at = 0
+    last_asked: list[int] = []
+    while at < len(questions):
+        question = questions[at]
+        show_question(question, at + 1, len(questions))
+        key = read_key()
+        if key in ("x", ""):
+            break
+        if key == "u":
+            if given:
+                given.pop()
+                at = last_asked.pop()
+            else:
+                err.print("nothing to undo")
+            continue
+        if key in KEYS:
+            reason = read_line("why (may be empty): ")
+            assessment = answer(
+                question.paper,
+                KEYS[key],
+                person=person,
+                reason=reason,
+                on=clock.now().date(),
+                proposed=question.proposed,
+            )
+            given.append(
+                PaperEvidence(
+                    claim_id=claim.id,
+                    paper_id=question.paper.id,
+                    paper_digest=question.paper.text_digest,
+                    published=question.paper.published,
+                    authors=question.paper.authors,
+                    withdrawn=question.paper.withdrawn,
+                    source=question.paper.source,
+                    assessment=assessment,
+                    judged_at=clock.now(),
+                )
+            )
+            last_asked.append(at)
+        at += 1
+    store.add_evidence(given)
+    return given
+
+
+def show_question(question: "Question", number: int, of: int) -> None:
+    """Print one pair: what the judge says, the words it rests on, the text."""
+    err = console(stderr=True)
+    paper, proposed = question.paper, question.proposed
+    said = proposed.leaning or proposed.stance
+    err.print(f"[{number}/{of}] arXiv:{paper.id} {paper.published}  {plain(paper.title)}", soft_wrap=True)
+    err.print(f"    {proposed.judge.name.value} judge: {said.value}{' (unsure)' if proposed.unsure else ''}")
+    for quote in proposed.quotes:
+        err.print(f"    “{plain(quote.text)}”", soft_wrap=True)
+    err.print(f"    {plain(paper.abstract or paper.finding or 'no text held')}\n", soft_wrap=True)
+
+
+def read_key() -> str:
+    """Read one key; without a terminal, the first character of a line. Empty at the end of the input."""
+    if sys.stdin.isatty():
+        return click.getchar().lower()
+    line = sys.stdin.readline()
+    return (line.strip() or "-")[0].lower() if line else ""
+
+
+def read_line(question: str) -> str:
+    """Read one line from a person; empty at the end of the input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(question, default="", show_default=False, prompt_suffix="", err=True))
+    return sys.stdin.readline().strip()
