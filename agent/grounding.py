@@ -210,17 +210,18 @@ def _choose(title: str, papers: Sequence[Paper], claim: Claim | None) -> tuple[P
 
     A claim cannot rest on a paper that appeared after it: such a paper only happens to carry the name.
     """
-    if claim is not None:
-        papers = [p for p in papers if not p.published.is_after(claim.asserted_on)]
+    later: list[str] = []
     for how, fitting in (
-        (
-            "title search: the title agrees",
-            [p for p in papers if same_title(title, p.title) and len(title.split()) > 2],
-        ),
-        ("title search: the title starts with this name", [p for p in papers if leads_title(title, p.title)]),
-        ("title search: the abstract introduces this name", [p for p in papers if introduces(title, p)]),
+        ("the title agrees", [p for p in papers if same_title(title, p.title) and len(title.split()) > 2]),
+        ("the title starts with this name", [p for p in papers if leads_title(title, p.title)]),
+        ("the abstract introduces this name", [p for p in papers if introduces(title, p)]),
     ):
-        if len({p.id for p in fitting}) == 1:
+        if claim is not None:
+            later += [f"{p.id} ({p.published})" for p in fitting if p.published.is_after(claim.asserted_on)]
+            fitting = [p for p in fitting if not p.published.is_after(claim.asserted_on)]
+        fitting = list({p.id: p for p in fitting}.values())
+        how = f"title search: {how}"
+        if len(fitting) == 1:
             return fitting[0], how
         if fitting and claim is not None:
             words = telling_words(f"{claim.text} {claim.note or ''}")
@@ -230,6 +231,9 @@ def _choose(title: str, papers: Sequence[Paper], claim: Claim | None) -> tuple[P
         if fitting:
             listed = ", ".join(sorted({p.id for p in fitting})[:5])
             return None, f"several papers carry the name {title[:60]!r}: {listed}"
+    if later:
+        listed = ", ".join(dict.fromkeys(later[:3]))
+        return None, f"only papers that appeared after the claim carry the name {title[:60]!r}: {listed}"
     return None, f"no paper of the title or name {title[:60]!r} was found"
 
 

@@ -331,3 +331,4 @@ def test_a_paper_that_appeared_after_the_claim_is_not_its_ground_whatever_its_na
 
     assert grounding.paper_id is None
     assert grounding.status is GroundingStatus.UNCHECKED
+    assert "after the claim" in grounding.how and "2503.10125" in grounding.how
