@@ -15,7 +15,7 @@ from claims.dossier import Dossier, InquiryDossier
 from claims.paper import Paper
 from claims.report import numbers, phrases, plots, view
 from claims.report.answers import TaskKind, kind_of, question_views
-from claims.report.text import MARK, SpanKind, spans, visible
+from claims.report.text import MARK, SpanKind, marked, spans
 
 
 def render(dossier: InquiryDossier) -> str:
@@ -60,7 +60,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.filters |= {"words": words, "visible": visible, "plot": _plot}
+    env.filters |= {"words": words, "marked": marked, "plot": _plot}
     env.globals |= {
         "numbers": numbers,
         "phrases": phrases,
@@ -75,11 +75,11 @@ def environment() -> Environment:
     return env
 
 
-def words(text: str, papers: Container[str]) -> Markup:
-    """Escape a foreign text, with ids of held papers as links and the other ids marked and inert."""
+def words(text: str, papers: Container[str], *, link: bool = True) -> Markup:
+    """Escape a foreign text, with ids of held papers as links (unless it is one itself) and the others marked."""
     out = Markup()
     for span in spans(text, papers):
-        if span.kind is SpanKind.PAPER:
+        if span.kind is SpanKind.PAPER and link:
             out += Markup('<a href="https://arxiv.org/abs/{}">{}</a>').format(span.paper_id, span.text)
         elif span.kind is SpanKind.UNGROUNDED:
             out += Markup('<span class="ungrounded">{} <small>{}</small></span>').format(span.text, MARK)
@@ -88,9 +88,9 @@ def words(text: str, papers: Container[str]) -> Markup:
     return Markup("<bdi>{}</bdi>").format(out)
 
 
-def authors(paper: Paper) -> str:
+def authors(paper: Paper, papers: Container[str]) -> str:
     """Name the first three authors of a paper."""
-    names = ", ".join(visible(a, 100) for a in paper.authors[:3]) or "authors not known"
+    names = ", ".join(marked(a[:100], papers) for a in paper.authors[:3]) or "authors not known"
     return names + (" et al." if len(paper.authors) > 3 else "")
 
 

@@ -21,7 +21,7 @@ from claims.report.phrases import (
     unreadable,
     unsearched,
 )
-from claims.report.text import escape_markdown, visible
+from claims.report.text import escape_markdown
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, InquiryView, Row, view_of, whose_words
 
@@ -104,7 +104,7 @@ def _retest(view: InquiryView) -> Iterator[str]:
             yield f"| {v.number} | not decided yet | – | – | – |"
             continue
         perishable = "; ".join(safe(p, ()) for p in verdict.perishable) or "nothing named"
-        changed = ", ".join(_cite(r) for r in v.changed_by) or "nothing"
+        changed = ", ".join(_cite(r, view.papers) for r in v.changed_by) or "nothing"
         yield f"| {v.number} | **{verdict.kind}** | {safe(verdict.durable, view.papers)} | {perishable} | {changed} |"
     yield ""
 
@@ -120,7 +120,7 @@ def _recent(view: InquiryView) -> Iterator[str]:
     yield f"Dated {first} to {last} (the last {WINDOW_MONTHS} months), strongest first; unsure ones come last."
     yield ""
     for place, found in enumerate(view.recent, 1):
-        yield f"{place}. {_headline(found.row)} against claim {found.view.number}"
+        yield f"{place}. {_headline(found.row, view.papers)} against claim {found.view.number}"
         yield from _quotes(found.row, view.papers, indent="   ")
     yield ""
     without = [str(v.number) for v in view.claims if not v.recent]
@@ -142,7 +142,7 @@ def _questions(questions: tuple[QuestionView, ...], view: InquiryView) -> Iterat
         else:
             yield "- **Claims that bear on it:** none of this document's"
         for v, row in q.rows:
-            yield f"- **Evidence held:** {_headline(row)} claim {v.number}"
+            yield f"- **Evidence held:** {_headline(row, view.papers)} claim {v.number}"
         if not q.rows:
             yield "- **Evidence held:** none that counted shares its words"
         if q.design:
@@ -189,7 +189,7 @@ def _claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield "#### Read first: unsure stances that could change the verdict"
         yield ""
         yield from _listed(v.read_first, papers, "")
-    yield from _evidence(v)
+    yield from _evidence(v, papers)
     yield "#### Experiments"
     yield ""
     if not v.dossier.experiments:
@@ -204,14 +204,14 @@ def _listed(rows: tuple[Row, ...], papers: Container[str], none: str) -> Iterato
     if not rows:
         yield none
     for row in rows:
-        yield f"- {_headline(row)}"
+        yield f"- {_headline(row, papers)}"
         yield from _quotes(row, papers, indent="  ")
     yield ""
 
 
-def _headline(row: Row) -> str:
+def _headline(row: Row, papers: Container[str]) -> str:
     stance = f"unsure, leaning {row.leaning or 'nowhere'}" if row.unsure else str(row.stance)
-    return f"{_cite(row)} ({row.dated}) **{stance}**{_how_sure(row)}"
+    return f"{_cite(row, papers)} ({row.dated}) **{stance}**{_how_sure(row)}"
 
 
 def _how_sure(row: Row) -> str:
@@ -221,13 +221,13 @@ def _how_sure(row: Row) -> str:
     return f" ({e.assessment.judge.name} judge, {numbers.share(e.assessment.confidence)})"
 
 
-def _cite(row: Row) -> str:
+def _cite(row: Row, papers: Container[str]) -> str:
     e = row.evidence
     if isinstance(e, ExperimentEvidence):
         return f"our experiment {escape_markdown(e.experiment_id)} ({escape_markdown(e.protocol)}, {e.scope.scale})"
     if row.paper is None:
         return f"evidence `{e.id}`, whose paper is not held"
-    return f"[{escape_markdown(row.paper.title)}]({row.paper.url}) (arXiv:{row.paper.id})"
+    return f"[{safe(row.paper.title, papers, link=False)}]({row.paper.url}) (arXiv:{row.paper.id})"
 
 
 def _quotes(row: Row, papers: Container[str], indent: str) -> Iterator[str]:
@@ -242,7 +242,7 @@ def _quotes(row: Row, papers: Container[str], indent: str) -> Iterator[str]:
         yield ""
 
 
-def _evidence(v: ClaimView) -> Iterator[str]:
+def _evidence(v: ClaimView, papers: Container[str]) -> Iterator[str]:
     yield "#### Evidence"
     yield ""
     shown = v.table_rows
@@ -253,7 +253,7 @@ def _evidence(v: ClaimView) -> Iterator[str]:
         stance = f"unsure ({row.leaning or 'no leaning'})" if row.unsure else str(row.stance)
         sure = numbers.share(row.confidence) if row.confidence is not None else "see interval"
         counted = "yes" if row.counted else f"no: {safe(row.why_not, ())}" if row.why_not else "no"
-        yield f"| {row.dated} | {_cite(row)} | {stance} | {sure} | {counted} |"
+        yield f"| {row.dated} | {_cite(row, papers)} | {stance} | {sure} | {counted} |"
     if shown:
         yield ""
     t = v.tally
@@ -326,7 +326,7 @@ def grounding_line(v: ClaimView | None, g: Grounding, papers: dict[str, Paper]) 
     """Say in one line what was stated, what was found, and what disagrees."""
     stated = g.anchor.arxiv_id or g.anchor.stated_title or "a paper without id or title"
     held = papers.get(g.paper_id or "")
-    found = f": [{escape_markdown(held.title)}]({held.url}), {held.published}" if held else ""
+    found = f": [{safe(held.title, papers, link=False)}]({held.url}), {held.published}" if held else ""
     told = "; ".join(safe(p.message, papers) for p in g.problems)
     missing = "; ".join(f"{escape_markdown(s)}: {safe(w, ())}" for s, w in sorted(g.could_not_look.items()))
     return (
@@ -376,12 +376,13 @@ def _references(view: InquiryView) -> Iterator[str]:
     if not view.cited:
         yield "No paper was found in any source."
     for paper in view.cited:
-        yield f"- {_reference(paper)}"
+        yield f"- {_reference(paper, view.papers)}"
     yield ""
 
 
-def _reference(paper: Paper) -> str:
-    names = ", ".join(escape_markdown(visible(a, 100)) for a in paper.authors[:3]) or "authors not known"
+def _reference(paper: Paper, papers: Container[str]) -> str:
+    names = ", ".join(safe(a[:100], papers, link=False) for a in paper.authors[:3]) or "authors not known"
     more = " et al." if len(paper.authors) > 3 else ""
     gone = " **Withdrawn.**" if paper.withdrawn else ""
-    return f"{names}{more} ({paper.published}). [{escape_markdown(paper.title)}]({paper.url}). arXiv:{paper.id}.{gone}"
+    title = safe(paper.title, papers, link=False)
+    return f"{names}{more} ({paper.published}). [{title}]({paper.url}). arXiv:{paper.id}.{gone}"

@@ -4,14 +4,14 @@ Built as XML elements, so that no text can become markup. Shapes tell stances ap
 from the page's style sheet and follow light and dark.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import date, timedelta
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from claims.evidence import ExperimentEvidence, PaperEvidence, Stance
 from claims.experiment import ExperimentResult, ExperimentView
 from claims.report import numbers
-from claims.report.text import visible
+from claims.report.text import marked, visible
 from claims.report.view import ClaimView, Row
 
 WIDTH = 720
@@ -47,7 +47,7 @@ def evidence_over_time(view: ClaimView) -> str:
                                  "height": str(heights[lane] - 4), "rx": "3"})  # fmt: skip
         _text(svg, _LEFT - 8, top + 15, str(lane), "end", "lane-name")
         for at, level, row in placed[lane]:
-            _mark(svg, at, top + 11 + level * _STEP, row, lane)
+            _mark(svg, at, top + 11 + level * _STEP, row, lane, view.dossier.papers)
         top += heights[lane]
     at = x(view.claim.asserted_on.end)
     _line(svg, at, 8, at, bottom, "claimed")
@@ -122,7 +122,7 @@ def _stack(marks: list[tuple[float, Row]]) -> list[tuple[float, int, Row]]:
     return out
 
 
-def _mark(svg: Element, at: float, y: float, row: Row, lane: Stance) -> None:
+def _mark(svg: Element, at: float, y: float, row: Row, lane: Stance, papers: Container[str]) -> None:
     how = "counted" if row.counted else "unsure" if row.unsure else "left-out"
     attributes = {"class": f"mark {lane} {how}"}
     if isinstance(row.evidence, ExperimentEvidence):
@@ -138,12 +138,12 @@ def _mark(svg: Element, at: float, y: float, row: Row, lane: Stance) -> None:
     else:
         box = {"x": str(at - 4.2), "y": str(y - 4.2), "width": "8.4", "height": "8.4"}
         mark = SubElement(svg, "rect", attributes | box)
-    SubElement(mark, "title").text = f"{row.dated}: {_name(row)} ({how.replace('-', ' ')})"
+    SubElement(mark, "title").text = f"{row.dated}: {_name(row, papers)} ({how.replace('-', ' ')})"
 
 
-def _name(row: Row) -> str:
+def _name(row: Row, papers: Container[str]) -> str:
     if isinstance(row.evidence, PaperEvidence):
-        return visible(row.paper.title, 160) if row.paper else "a paper that is not held"
+        return marked(row.paper.title, papers) if row.paper else "a paper that is not held"
     return f"our experiment {visible(row.evidence.experiment_id, 40)}"
 
 

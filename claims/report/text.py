@@ -91,17 +91,25 @@ def escape_markdown(text: str) -> str:
     return _AT_START.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", escaped)
 
 
-def markdown(text: str, papers: Container[str]) -> str:
+def marked(text: str, papers: Container[str], limit: int = MAX_CHARS) -> str:
+    """Make a foreign text visible, with ids that no held paper has marked. Not escaped for any format."""
+    kinds = {SpanKind.UNGROUNDED: f" {MARK}"}
+    return "".join(span.text + kinds.get(span.kind, "") for span in spans(text[: limit * 2], papers))
+
+
+def markdown(text: str, papers: Container[str], *, link: bool = True) -> str:
     """Escape a foreign text for Markdown, with ids of held papers as links and the other ids marked."""
     out = []
     for span in spans(text, papers):
-        plain = escape_markdown(span.text) if span.text.strip() else span.text
-        lead = span.text[: len(span.text) - len(span.text.lstrip())]
-        tail = span.text[len(span.text.rstrip()) :]
-        if span.kind is SpanKind.PLAIN:
-            out.append(f"{lead}{plain}{tail}" if span.text.strip() else plain)
-        elif span.kind is SpanKind.PAPER:
-            out.append(f"[{plain}](https://arxiv.org/abs/{span.paper_id})")
-        else:
-            out.append(f"{plain} {MARK}")
+        inner = span.text.strip()
+        if not inner:
+            out.append(span.text)
+            continue
+        at = span.text.index(inner)
+        plain = escape_markdown(inner)
+        if span.kind is SpanKind.PAPER and link:
+            plain = f"[{plain}](https://arxiv.org/abs/{span.paper_id})"
+        elif span.kind is SpanKind.UNGROUNDED:
+            plain = f"{plain} {MARK}"
+        out.append(f"{span.text[:at]}{plain}{span.text[at + len(inner) :]}")
     return "".join(out)
