@@ -22,16 +22,16 @@ import tantivy
 
 from claims.errors import CouldNotLook, StoreLocked
 from claims.paper import Paper
+from claims.paper_index.batch import IndexBatch
+from claims.paper_index.fields import SCHEMA, analyse, analysed, clean, english, names, schema, terms_of, title_key
 from claims.search import Hit
+
+__all__ = ["SCHEMA", "IndexBatch", "PaperIndex", "analysed", "terms_of", "title_key"]
 
 log = logging.getLogger(__name__)
 
-SCHEMA: Final = 1
-"""Changes with every change of fields or analysis; each version keeps a folder of its own."""
 MAX_TERMS: Final = 256
 """Distinct words of a query that are looked for; the rest of a longer text (a pasted megabyte) is left out."""
-COMMIT_EVERY: Final = 50_000
-"""Papers between two commits of a long addition: what a killed import may have to index again."""
 SMALL_WRITER: Final = (15_000_000, 1)
 """Bytes for papers not yet on disk, and threads: a commit of a few papers costs a third of what it does in bulk."""
 BULK_WRITER: Final = (128_000_000, 2)
@@ -42,39 +42,7 @@ _Query = tantivy.Query
 _SHOULD, _MUST = tantivy.Occur.Should, tantivy.Occur.Must
 
 
-def _english() -> tantivy.TextAnalyzer:
-    chain = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.remove_long(60))
-    chain = chain.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.ascii_fold())
-    return chain.filter(tantivy.Filter.stopword("english")).filter(tantivy.Filter.stemmer("english")).build()
-
-
-def _names() -> tantivy.TextAnalyzer:
-    chain = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
-    return chain.filter(tantivy.Filter.ascii_fold()).build()
-
-
-def _schema() -> tantivy.Schema:
-    build = tantivy.SchemaBuilder()
-    build.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-    build.add_text_field("text", tokenizer_name="retest_en")
-    build.add_text_field("title", tokenizer_name="retest_en")
-    build.add_text_field("title_key", tokenizer_name="raw", index_option="basic")
-    build.add_text_field("short_name", tokenizer_name="raw", index_option="basic")
-    build.add_text_field("authors", tokenizer_name="retest_names", index_option="freq")
-    build.add_text_field("category", tokenizer_name="raw", index_option="basic")
-    build.add_integer_field("first_day", fast=True)
-    build.add_integer_field("last_day", fast=True)
-    return build.build()
-
-
-_SCHEMA = _schema()
-_ENGLISH = _english()
-_NAMES = _names()
-
-
-def terms_of(text: str) -> list[str]:
-    """Give the distinct index terms of a text, in order: lower case, without accents and stop words, stemmed."""
-    return list(dict.fromkeys(_ENGLISH.analyze(_clean(text))))
+_SCHEMA = schema()
 
 
 class PaperIndex:
@@ -83,8 +51,8 @@ class PaperIndex:
     def __init__(
         self, index: tantivy.Index, folder: Path | None, stale_because: str | None, lock_wait_s: float
     ) -> None:
-        index.register_tokenizer("retest_en", _english())
-        index.register_tokenizer("retest_names", _names())
+        index.register_tokenizer("retest_en", english())
+        index.register_tokenizer("retest_names", names())
         self._index = index
         self.folder = folder
         """where it is; None in memory"""
@@ -187,7 +155,7 @@ class PaperIndex:
         return n
 
     @contextlib.contextmanager
-    def writing(self, *, bulk: bool = False, lock_wait_s: float | None = None) -> "Iterator[IndexBatch]":
+    def writing(self, *, bulk: bool = False, lock_wait_s: float | None = None) -> Iterator[IndexBatch]:
         """Hold the writer for several additions; commits at the end, rolls back on an error. Raises StoreLocked.
 
         bulk: take more memory and threads, for tens of thousands of papers.
@@ -289,7 +257,7 @@ class PaperIndex:
         if until is not None:
             clauses.append((_MUST, _window("first_day", None, until.toordinal())))
         if categories:
-            wanted = _Query.term_set_query(_SCHEMA, "category", [_clean(c) for c in categories])
+            wanted = _Query.term_set_query(_SCHEMA, "category", [clean(c) for c in categories])
             clauses.append((_MUST, _Query.const_score_query(wanted, 0.0)))
         query = clauses[0][1] if len(clauses) == 1 else _Query.boolean_query(clauses)
         try:
@@ -317,93 +285,9 @@ class PaperIndex:
             time.sleep(0.05)
 
 
-class IndexBatch:
-    """A held writer."""
-
-    def __init__(self, index: tantivy.Index, writer: tantivy.IndexWriter) -> None:
-        self._index = index
-        self._writer = writer
-        self._searcher = index.searcher()
-        self._pending: set[str] = set()
-
-    def add(self, papers: Iterable[Paper]) -> int:
-        """Index papers, each replacing what was there under its id. Gives how many."""
-        n = 0
-        for paper in papers:
-            if paper.id in self._pending or self._searcher.doc_freq("id", paper.id):
-                self._writer.delete_documents_by_term("id", paper.id)
-            self._writer.add_document(_document(paper))
-            self._pending.add(paper.id)
-            n += 1
-            if len(self._pending) >= COMMIT_EVERY:
-                self.commit()
-        return n
-
-    def remove(self, ids: Iterable[str]) -> None:
-        """Take papers out."""
-        for paper_id in ids:
-            self._writer.delete_documents_by_term("id", paper_id)
-
-    def replace_all(self, papers: Iterable[Paper]) -> int:
-        """Replace everything by `papers`, seen by readers only at the commit. Gives how many."""
-        self._writer.delete_all_documents()
-        n = 0
-        for paper in papers:
-            self._writer.add_document(_document(paper))
-            n += 1
-        return n
-
-    def commit(self) -> None:
-        """Make what was done so far durable and visible."""
-        self._writer.commit()
-        self._index.reload()
-        self._searcher = self._index.searcher()
-        self._pending.clear()
-
-    def finish(self) -> None:
-        """Commit and let the writer go."""
-        self.commit()
-        self._writer.wait_merging_threads()
-
-    def abandon(self) -> None:
-        """Undo what was not committed and let the writer go."""
-        self._writer.rollback()
-        self._writer.wait_merging_threads()
-
-
-def title_key(title: str) -> str:
-    """Fold a title to what stays equal across sources: letters and digits, lower case, without accents."""
-    return " ".join(_NAMES.analyze(_clean(title)))[:500]
-
-
-def _document(paper: Paper) -> tantivy.Document:
-    doc = tantivy.Document()
-    title = _clean(paper.title)
-    doc.add_text("id", paper.id)
-    doc.add_text("text", " \n ".join((title, title, _clean(paper.abstract or ""), _clean(paper.finding or ""))))
-    doc.add_text("title", title)
-    doc.add_text("title_key", title_key(title))
-    name, colon, _ = title.partition(":")
-    if colon and len(name) <= 60:
-        doc.add_text("short_name", title_key(name))
-    doc.add_text("authors", _clean("; ".join(paper.authors)))
-    for category in paper.categories:
-        doc.add_text("category", _clean(category))
-    doc.add_integer("first_day", paper.published.start.toordinal())
-    doc.add_integer("last_day", paper.published.end.toordinal())
-    return doc
-
-
-def _clean(text: str) -> str:
-    """Replace lone surrogates, which cannot be written as UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _words(field: str, words: str, *, analysed: bool) -> tantivy.Query | None:
-    if analysed and not words.startswith('"'):
-        terms = [words]
-    else:
-        terms = (_NAMES if field == "authors" else _ENGLISH).analyze(_clean(words))[:32]
+    is_term = analysed and not words.startswith('"')
+    terms = [words] if is_term else analyse(field, words)[:32]
     if not terms:
         return None
     if len(terms) == 1 or field == "authors":
