@@ -13,7 +13,7 @@ from typing import NamedTuple
 from claims.dates import Precision, StatedDate
 from claims.grounding import Problem
 from claims.paper import Paper, Source
-from claims.ties import telling_words
+from claims.ties import stem, telling_words
 
 _LETTERS = {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th", "å": "a"}
 _LATEX_LETTERS = dict(pair.split(":") for pair in "ss:ss o:o O:o l:l L:l ae:ae AE:ae oe:oe i:i j:j aa:a AA:a".split())
@@ -56,6 +56,13 @@ def _heads(title: str) -> set[str]:
 def leads_title(name: str, title: str) -> bool:
     """Tell whether a short name is the whole title or what stands before its first colon or dash."""
     return bool(_joined(name)) and (_joined(name) == _joined(title) or _joined(name) in _heads(title))
+
+
+def has_parts(name: str, title: str) -> bool:
+    """Tell whether a title that has no name of its own has all parts of a joined one (`proxy-tuning`: tuning, proxy)."""
+    parts = {stem(w) for w in plain(name).split()}
+    own_name = re.match(r"\S+(?:\s\S+)?:\s", title) is not None
+    return len(parts) >= 2 and not own_name and parts <= {stem(w) for w in plain(title).split()}
 
 
 def introduces(name: str, paper: Paper) -> bool:

@@ -13,6 +13,7 @@ from agent.agreement import (
     check_topic,
     check_venue,
     check_version,
+    has_parts,
     introduces,
     leads_title,
     same_title,
@@ -31,6 +32,8 @@ SOURCE_FAILURES = (CouldNotLook, Retryable, Final, StoreError)
 """What a source raises when it could not be asked; anything else is a bug and goes through."""
 
 _TITLES_READ = 10
+_SHARED_WORDS = 6
+"""a paper that only has the parts of a name in its title shares at least so many telling words with the claim"""
 _CLEARLY_BETTER = 1.5
 """of several papers with one name, the claim must share this much more with the first than with the second"""
 
@@ -211,10 +214,15 @@ def _choose(title: str, papers: Sequence[Paper], claim: Claim | None) -> tuple[P
     A claim cannot rest on a paper that appeared after it: such a paper only happens to carry the name.
     """
     later: list[str] = []
+    words = telling_words(f"{claim.text} {claim.note or ''}") if claim else frozenset()
     for how, fitting in (
         ("the title agrees", [p for p in papers if same_title(title, p.title) and len(title.split()) > 2]),
         ("the title starts with this name", [p for p in papers if leads_title(title, p.title)]),
         ("the abstract introduces this name", [p for p in papers if introduces(title, p)]),
+        (
+            "the title has all parts of this name, and the text the words of the claim",
+            [p for p in papers if has_parts(title, p.title) and len(words & telling_words(_text(p))) >= _SHARED_WORDS],
+        ),
     ):
         if claim is not None:
             later += [f"{p.id} ({p.published})" for p in fitting if p.published.is_after(claim.asserted_on)]
@@ -224,7 +232,6 @@ def _choose(title: str, papers: Sequence[Paper], claim: Claim | None) -> tuple[P
         if len(fitting) == 1:
             return fitting[0], how
         if fitting and claim is not None:
-            words = telling_words(f"{claim.text} {claim.note or ''}")
             shared = sorted(((len(words & telling_words(_text(p))), p.id, p) for p in fitting), reverse=True)
             if shared[0][0] >= _CLEARLY_BETTER * max(1, shared[1][0]):
                 return shared[0][2], f"{how}; of {len(fitting)} such papers the one that shares most with the claim"

@@ -254,6 +254,20 @@ def test_a_name_is_resolved_where_an_abstract_introduces_it() -> None:
     assert "abstract introduces" in said.how
 
 
+def test_a_name_in_parts_needs_a_claim_that_speaks_of_the_same() -> None:
+    bare = PROXY.model_copy(
+        update={"abstract": None, "finding": "Shifts the scores of a large model at decoding time."}
+    )
+    other = paper("2407.00001", "CPT: Consistent Proxy Tuning", "2024-07-01", abstract="Black-box tuning of models.")
+    name = cite(arxiv_id=None, stated_title="proxy-tuning")
+    near = a_claim(text="Proxy-tuning shifts scores of a large model at decoding time.", asserted_on="~2024")
+    far = a_claim(text="Proxy-tuning is cheap.", asserted_on="~2024")
+    sources = [ListSource([bare, other])]
+    assert ground(name, sources, claim=near).paper_id == "2401.08565"
+    assert ground(name, sources, claim=far).paper_id is None
+    assert ground(name, sources).paper_id is None
+
+
 def test_a_name_that_is_only_mentioned_resolves_to_nothing() -> None:
     mention = paper("2404.00001", "A survey", abstract="Methods such as proxy-tuning and LIMA are compared.")
     for name in ("proxy-tuning", "LIMA"):
