@@ -75,7 +75,7 @@ def cleared_postgres_url(postgres_cluster: Cluster, _migrated_postgres: str) -> 
 @pytest.fixture
 def empty_sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite file that does not exist yet, nor its folder."""
-    return f"sqlite:///{tmp_path / 'home' / 'retest.sqlite3'}"
+    return f"sqlite:///{tmp_path / 'new' / 'retest.sqlite3'}"
 
 
 @pytest.fixture

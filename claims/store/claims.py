@@ -14,7 +14,7 @@ from claims.ids import digest
 from claims.inquiry import Inquiry
 from claims.search import SearchRecord
 from claims.store.engine import Door
-from claims.store.rows import insert_new, moment, upsert
+from claims.store.rows import in_parts, insert_new, moment, upsert
 from claims.tables import (
     ClaimRow,
     GroundingRow,
@@ -199,7 +199,9 @@ class ClaimShelf:
 
 def require(connection: sa.Connection, word: str, table: sa.Table, ids: set[str]) -> None:
     """Check that all these ids are held. Raises NotHeld that names the first that is not."""
-    held = set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(sorted(ids))))) if ids else set()
+    held: set[str] = set()
+    for part in in_parts(ids):
+        held |= set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(part))))
     for id in sorted(ids - held):
         raise NotHeld(word, id)
 

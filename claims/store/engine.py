@@ -29,8 +29,9 @@ _SQLITE = {
     sqlite3.SQLITE_READONLY: StoreFull,
     sqlite3.SQLITE_CANTOPEN: StoreFull,
     sqlite3.SQLITE_PERM: StoreFull,
+    sqlite3.SQLITE_IOERR_SHMSIZE: StoreFull,  # what opening a WAL database on a full disk gives
 }
-"""What SQLite's primary result codes mean to a caller; https://www.sqlite.org/rescode.html."""
+"""What SQLite's result codes mean to a caller; https://www.sqlite.org/rescode.html."""
 
 _POSTGRES = {
     "55P03": StoreLocked,  # lock_not_available: lock_timeout ran out
@@ -57,8 +58,8 @@ def translate(exc: SQLAlchemyError | sqlite3.Error, place: str) -> StoreError:
     orig: Any = exc.orig if isinstance(exc, DBAPIError) else exc
     kind: type[StoreError] = StoreError
     if isinstance(orig, sqlite3.Error):
-        code = getattr(orig, "sqlite_errorcode", None)
-        kind = _SQLITE.get((code or 0) & 0xFF, StoreError)
+        code = getattr(orig, "sqlite_errorcode", None) or 0
+        kind = _SQLITE.get(code) or _SQLITE.get(code & 0xFF, StoreError)
         if code == sqlite3.SQLITE_ERROR and str(orig).startswith(("no such table", "no such column")):
             kind = SchemaMismatch
     elif getattr(orig, "sqlstate", None):

@@ -15,7 +15,7 @@ from claims.ids import digest
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
 from claims.store.papers import PAPERS, WITHDRAWALS, load_texts
-from claims.store.rows import moment
+from claims.store.rows import in_parts, moment
 from claims.tables import EvidenceRow, ExperimentRow, table
 
 EVIDENCE = table(EvidenceRow)
@@ -117,9 +117,7 @@ class EvidenceShelf:
 def _turns(connection: sa.Connection, wanted: dict[str, Any]) -> dict[str, int]:
     """Say under which turn each item is to be written; those that are not to be written are left out."""
     turns = dict.fromkeys(wanted, 1)
-    ids = list(wanted)
-    for start in range(0, len(ids), 2000):
-        part = ids[start : start + 2000]
+    for part in in_parts(list(wanted)):
         query = sa.select(EVIDENCE.c.id, sa.func.max(EVIDENCE.c.turn).label("turn"))
         for row in connection.execute(query.where(EVIDENCE.c.id.in_(part)).group_by(EVIDENCE.c.id)):
             item = wanted[row.id]
@@ -215,8 +213,8 @@ def load_evidence(
         chosen = sorted(seq for _, seq in best.values())
     withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
     found: dict[str, list[PaperEvidence | ExperimentEvidence]] = {}
-    for start in range(0, len(chosen), 10_000):
-        documents = sa.select(e.document).where(e.seq.in_(chosen[start : start + 10_000])).order_by(e.seq)
+    for part in in_parts(chosen):
+        documents = sa.select(e.document).where(e.seq.in_(part)).order_by(e.seq)
         for document in connection.scalars(documents):
             item = _READ.validate_json(document)
             if isinstance(item, PaperEvidence) and item.withdrawn != (item.paper_id in withdrawn):
@@ -232,9 +230,9 @@ def _withdrawn(connection: sa.Connection, paper_ids: Sequence[str], at: datetime
     if at is not None:
         query = query.where(w.recorded_at <= at)
     state: dict[str, bool] = {}
-    for start in range(0, len(paper_ids), 10_000):
-        part = query.where(w.paper_id.in_(paper_ids[start : start + 10_000])).order_by(w.seq)
-        state |= {row.paper_id: row.withdrawn for row in connection.execute(part)}
+    for part in in_parts(paper_ids):
+        rows = connection.execute(query.where(w.paper_id.in_(part)).order_by(w.seq))
+        state |= {row.paper_id: row.withdrawn for row in rows}
     return {id for id, withdrawn in state.items() if withdrawn}
 
 

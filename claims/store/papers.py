@@ -12,7 +12,7 @@ from claims.errors import NotHeld
 from claims.paper import Paper, Source
 from claims.store.engine import Door
 from claims.store.merge import merge
-from claims.store.rows import insert_new
+from claims.store.rows import in_parts, insert_new
 from claims.tables import PaperRow, PaperTextRow, WithdrawalRow, table
 
 PAPERS = table(PaperRow)
@@ -227,11 +227,9 @@ class _Desk:
 
 def load_papers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Paper]:
     """Read papers by id, in one query per few thousand."""
-    wanted = sorted(set(ids))
     found: dict[str, Paper] = {}
-    for start in range(0, len(wanted), WRITE_CHUNK):
-        query = sa.select(PAPERS.c.document).where(PAPERS.c.id.in_(wanted[start : start + WRITE_CHUNK]))
-        for document in connection.scalars(query):
+    for part in in_parts(sorted(set(ids))):
+        for document in connection.scalars(sa.select(PAPERS.c.document).where(PAPERS.c.id.in_(part))):
             paper = Paper.model_validate_json(document)
             found[paper.id] = paper
     return found
@@ -239,10 +237,8 @@ def load_papers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Pape
 
 def load_texts(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Paper]:
     """Read papers as they stood when their text had the given digest, by (paper id, digest)."""
-    wanted = sorted(set(keys))
     found: dict[tuple[str, str], Paper] = {}
-    for start in range(0, len(wanted), WRITE_CHUNK):
-        part = wanted[start : start + WRITE_CHUNK]
+    for part in in_parts(sorted(set(keys))):
         ids = sorted({id for id, _ in part})
         current = sa.select(PAPERS.c.id, PAPERS.c.text_digest, PAPERS.c.document).where(PAPERS.c.id.in_(ids))
         older = sa.select(TEXTS.c.paper_id, TEXTS.c.digest, TEXTS.c.document).where(TEXTS.c.paper_id.in_(ids))

@@ -1,11 +1,24 @@
 """Writing rows once, the same way on SQLite and PostgreSQL, and reading moments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+
+T = TypeVar("T")
+
+MOST_KEYS = 5000
+"""Keys in one query: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+
+def in_parts(keys: Iterable[T]) -> Iterator[list[T]]:
+    """Cut keys into lists that one query can take."""
+    it = iter(keys)
+    while part := list(islice(it, MOST_KEYS)):
+        yield part
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -26,7 +26,7 @@ from claims.store.claims import (
 from claims.store.engine import Door
 from claims.store.evidence import EXPERIMENTS, load_evidence, load_experiments
 from claims.store.papers import load_papers
-from claims.store.rows import moment
+from claims.store.rows import in_parts, moment
 from claims.tables import Moment, VerdictRow, table
 from claims.verdict import Verdict
 
@@ -98,7 +98,7 @@ class VerdictShelf:
     def dossiers(self, claim_ids: Sequence[str], *, as_of: datetime | date | None = None) -> list[Dossier]:
         """Give the dossiers of several claims, in the order asked for, in as many queries as one takes."""
         with self.door.reading() as connection:
-            return _dossiers(connection, claim_ids, moment(as_of))
+            return [found for part in in_parts(claim_ids) for found in _dossiers(connection, part, moment(as_of))]
 
     def inquiry_dossier(self, inquiry_id: str, *, as_of: datetime | date | None = None) -> InquiryDossier:
         """Give an inquiry with the dossiers of its claims, as held at a moment. Raises NotHeld."""

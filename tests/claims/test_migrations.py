@@ -44,7 +44,7 @@ def test_the_migrations_make_exactly_the_tables(empty_database_url: str) -> None
 
 
 def test_a_database_shared_with_others_keeps_their_tables(empty_database_url: str) -> None:
-    engine = sa.create_engine(empty_database_url.replace("/home/", "/"))
+    engine = sa.create_engine(empty_database_url.replace("/new/", "/"))
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE checkpoints (x INTEGER)")
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
@@ -56,7 +56,7 @@ def test_a_database_shared_with_others_keeps_their_tables(empty_database_url: st
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str) -> None:
-    engine = sa.create_engine(empty_database_url.replace("/home/", "/"))
+    engine = sa.create_engine(empty_database_url.replace("/new/", "/"))
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE verdicts (theirs INTEGER)")
     url = engine.url.render_as_string(hide_password=False)
