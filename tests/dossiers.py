@@ -254,7 +254,12 @@ def full() -> InquiryDossier:
         anchors=(*first.anchors, Anchor(arxiv_id="2410.99999", line=20)),
         tasks=(
             Task(number=1, text="Re-test each claim: relaxed or overturned?", line=30),
-            Task(number=2, text="Surface the strongest contradicting work from the last ~6 months.", line=31),
+            Task(
+                number=2,
+                text="Surface the strongest contradicting work from the last ~6 months: "
+                "papers on matter and settings, or on song.",
+                line=31,
+            ),
             Task(number=3, text="Propose two research questions.", line=32),
             Task(number=4, text="Translate the library into verse.", line=33),
         ),

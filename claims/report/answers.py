@@ -1,10 +1,12 @@
 """What a report says to the document's own tasks and research questions. Chosen by words; no model is asked."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from claims.evidence import Stance
 from claims.family import family_of
 from claims.inquiry import ResearchQuestion, Task
 from claims.report.view import ClaimView, InquiryView, Row
@@ -110,17 +112,20 @@ class QuestionView:
 
 
 MAX_BEARING = 5
-"""Pieces of evidence named for one question."""
+"""Claims, and pieces of evidence, named for one question."""
+
+ENOUGH = 4
+"""Shared telling words from which a paper bears on a question; a claim of the question's family counts as two."""
 
 _DULL = frozenset(
     "about above after again all also and any are ask assume assumes because been before being between both but can "
-    "case could data does doing done each either else even ever every example examples few fine for from further give "
-    "had has have here how into its itself just language large less like llm llms made make makes many may method "
-    "model models more most much must need needs new not now off one only other our out over own paper propose "
-    "question questions really regime research results same show shows some still such task tasks than that the their "
-    "them then there these they this those through too training tune tuned tuning two under until upon use used uses "
-    "using very via was way well were what when where whether which while who why will with without work would yet "
-    "you your".split()
+    "case could data does doing done each either else even ever every example examples few fine for from further "
+    "give had has have here how into its itself just language large less like llm llms made make makes many may "
+    "method model models more most much must need needs new not now off one only other our out over own paper "
+    "papers propose question questions really regime research results same show showing shows some still such task "
+    "tasks than that the their them then there these they this those through too training tune tuned tuning two "
+    "under until upon use used uses using very via was way well were what when where whether which while who why "
+    "will with without work would yet you your".split()
 )
 
 
@@ -132,25 +137,68 @@ def question_views(view: InquiryView) -> tuple[QuestionView, ...]:
 
 def _question(question: ResearchQuestion, view: InquiryView) -> QuestionView:
     family = family_of(question.text)
-    asked = words(question.text)
-    near = [(v, len(asked & words(v.claim.text))) for v in view.claims]
-    kin = [v for v in view.claims if family and family in (v.claim.scope.family, family_of(v.claim.text))]
-    kin += [v for v, n in sorted(near, key=lambda vn: (-vn[1], vn[0].number)) if n >= 2 and v not in kin]
-    scored: list[tuple[int, ClaimView, Row]] = []
+    kin = _kin(question.text, family, view)
+    rows = _bearing(question.text, kin, [(v, r) for v in view.claims for r in v.rows if r.counted])
+    return QuestionView(question, family, DESIGNS.get(family or ""), kin, rows)
+
+
+@dataclass(frozen=True)
+class AskedView:
+    """One thing that a task asks for by name, with what was found."""
+
+    text: str
+    claims: tuple[ClaimView, ...]
+    rows: tuple[tuple[ClaimView, Row], ...]
+    """contradicting or qualifying work of the last six months that shares its words, most first"""
+
+
+def asked_views(task: Task, view: InquiryView) -> tuple[AskedView, ...]:
+    """Say for each thing that a task names behind its colon what was found; empty when it names none."""
+    _, colon, named = task.text.partition(":")
+    clauses = [c.strip(" .;,") for c in re.split(r";\s+|,\s+(?:or|and)\s+", named)] if colon else []
+    first, last = view.window
+    recent = [(v, r) for v in view.claims for r in v.rows if first <= r.on <= last and not r.why_not and _against(r)]
+    out = []
+    for clause in clauses:
+        if words(clause):
+            kin = _kin(clause, family_of(clause), view)
+            out.append(AskedView(clause, kin, _bearing(clause, kin, recent)))
+    return tuple(out)
+
+
+def _against(row: Row) -> bool:
+    return (row.leaning if row.unsure else row.stance) in (Stance.CONTRADICTS, Stance.QUALIFIES)
+
+
+def _kin(text: str, family: str | None, view: InquiryView) -> tuple[ClaimView, ...]:
+    """Find claims of the same family, then those whose family's name or sentence shares telling words."""
+    asked = words(text)
+    ranked = []
     for v in view.claims:
-        for row in v.rows:
-            if row.counted and row.paper is not None:
-                text = " ".join((row.paper.title, row.paper.abstract or "", row.paper.finding or ""))
-                score = len(asked & words(text)) + 2 * len(asked & words(row.paper.title)) + 2 * (v in kin)
-                if score >= 4:
-                    scored.append((score, v, row))
-    scored.sort(key=lambda s: (-s[0], -s[2].on.toordinal(), s[2].evidence.id))
-    rows: dict[str, tuple[ClaimView, Row]] = {}
-    for _, v, row in scored:
-        rows.setdefault(row.paper.id if row.paper else row.evidence.id, (v, row))
-    return QuestionView(
-        question, family, DESIGNS.get(family or ""), tuple(kin[:MAX_BEARING]), tuple(rows.values())[:MAX_BEARING]
-    )
+        own = v.claim.scope.family or family_of(v.claim.text) or ""
+        topics = " ".join(a.stated_topic or "" for a in v.claim.anchors)
+        shared = len(asked & words(f"{v.claim.text} {topics}")) + 2 * len(asked & words(own))
+        if (family and family == own) or shared >= 2:
+            ranked.append((family != own, -shared, v.number, v))
+    return tuple(v for *_, v in sorted(ranked, key=lambda r: r[:3]))[:MAX_BEARING]
+
+
+def _bearing(
+    text: str, kin: Sequence[ClaimView], rows: Sequence[tuple[ClaimView, Row]]
+) -> tuple[tuple[ClaimView, Row], ...]:
+    """Choose the papers that share most telling words with a text, a title's word counting three times."""
+    asked = words(text)
+    scored = []
+    for v, row in rows:
+        if row.paper is not None:
+            body = " ".join((row.paper.title, row.paper.abstract or "", row.paper.finding or ""))
+            score = len(asked & words(body)) + 2 * len(asked & words(row.paper.title)) + 2 * (v in kin)
+            if score >= ENOUGH:
+                scored.append((-score, row.unsure, -row.on.toordinal(), row.evidence.id, v, row))
+    found: dict[str, tuple[ClaimView, Row]] = {}
+    for *_, v, row in sorted(scored, key=lambda s: s[:4]):
+        found.setdefault(row.paper.id if row.paper else row.evidence.id, (v, row))
+    return tuple(found.values())[:MAX_BEARING]
 
 
 def words(text: str) -> frozenset[str]:

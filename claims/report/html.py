@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from claims.dossier import Dossier, InquiryDossier
 from claims.paper import Paper
 from claims.report import numbers, phrases, plots, view
-from claims.report.answers import TaskKind, kind_of, question_views
+from claims.report.answers import TaskKind, asked_views, kind_of, question_views
 from claims.report.text import MARK, SpanKind, marked, spans
 
 
@@ -29,7 +29,7 @@ def render(dossier: InquiryDossier) -> str:
         .render(
             view=inquiry,
             papers=inquiry.papers,
-            tasks=[(t, kind_of(t)) for t in tasks],
+            tasks=[(t, kind_of(t), asked_views(t, inquiry)) for t in tasks],
             questions=question_views(inquiry),
             loose_recent=TaskKind.CONTRADICTIONS not in kinds,
             loose_questions=TaskKind.QUESTIONS not in kinds,

@@ -84,10 +84,15 @@ _AT_START = re.compile(r"^(?:([#+=>-])|(\d{1,9})([.)]))")
 _AUTOLINK = re.compile(r"(?i)(https?|ftp|mailto|xmpp)(:)|(www)(\.)")
 
 
-def escape_markdown(text: str) -> str:
-    """Make a text plain in CommonMark and GitHub Markdown: no markup, no HTML, no links, no images, one line."""
+def escape_markdown(text: str, *, begins: bool = True) -> str:
+    """Make a text plain in CommonMark and GitHub Markdown: no markup, no HTML, no links, no images, one line.
+
+    begins: whether it may stand at the beginning of a line, where `#` or `1.` would be markup.
+    """
     escaped = _SPECIAL.sub(r"\\\1", visible(text))
     escaped = _AUTOLINK.sub(lambda m: f"{m[1] or m[3]}\\{m[2] or m[4]}", escaped)
+    if not begins:
+        return escaped
     return _AT_START.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", escaped)
 
 
@@ -106,7 +111,7 @@ def markdown(text: str, papers: Container[str], *, link: bool = True) -> str:
             out.append(span.text)
             continue
         at = span.text.index(inner)
-        plain = escape_markdown(inner)
+        plain = escape_markdown(inner, begins=not out)
         if span.kind is SpanKind.PAPER and link:
             plain = f"[{plain}](https://arxiv.org/abs/{span.paper_id})"
         elif span.kind is SpanKind.UNGROUNDED:

@@ -22,7 +22,7 @@ from claims.grounding import Grounding, GroundingStatus
 from claims.inquiry import Inquiry, ParseWarning, Task
 from claims.paper import TextField
 from claims.report import Format, media_type, numbers, plots, render
-from claims.report.answers import TaskKind, kind_of
+from claims.report.answers import TaskKind, asked_views, kind_of, question_views
 from claims.report.html import claim_section, style_sheet
 from claims.report.table import COLUMNS, safe
 from claims.report.text import MARK, escape_markdown, spans, visible
@@ -197,6 +197,24 @@ def test_since_is_the_day_from_which_the_evidence_gives_this_verdict() -> None:
 )
 def test_a_task_is_answered_by_the_part_it_asks_for(text: str, kind: TaskKind) -> None:
     assert kind_of(Task(number=1, text=text, line=1)) is kind
+
+
+def test_what_a_task_asks_for_by_name_is_answered_or_said_to_be_missing() -> None:
+    view = view_of(full())
+    task = view.source.inquiry.tasks[1] if view.source.inquiry else None
+    assert task is not None
+    first, second = asked_views(task, view)
+    assert first.text == "papers on matter and settings"
+    assert [r.paper.id for _, r in first.rows if r.paper] == ["2605.00002", "2604.00001"]
+    assert (second.text, second.rows) == ("on song", ())
+    assert "Nothing of these months among the papers judged" in render(full(), "md")
+
+
+def test_a_research_question_finds_its_claims_and_its_protocol() -> None:
+    a, b = question_views(view_of(full()))
+    assert (a.family, b.family) == ("in-context-alignment", "homogeneity")
+    assert a.design and a.design.protocol == "in-context-alignment"
+    assert [v.number for v in b.claims] == [2]
 
 
 def test_a_failed_run_is_shown_with_its_reason() -> None:
