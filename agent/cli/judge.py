@@ -75,7 +75,10 @@ def questions_for(claim: "Claim", store: "Store", limit: int) -> "list[Question]
 def ask_all(
     claim: "Claim", questions: "list[Question]", person: str, store: "Store", clock: "Clock"
 ) -> "list[PaperEvidence]":
-    """Show the pairs one by one. An answer is stored when the next one is given or at the end, so undo writes nothing."""
+    """Show the pairs one by one.
+
+    An answer is stored when the next one is given or at the end: the last one can be undone, and no more is ever lost.
+    """
     from agent.judges.person import KEYS, answer
     from claims.evidence import PaperEvidence
 
@@ -83,7 +86,7 @@ def ask_all(
     err.print(f"{plain(claim.text)}\n{HELP}\n")
     given: list[PaperEvidence] = []
     at = 0
-    last_asked: list[int] = []
+    undo_to: int | None = None
     while at < len(questions):
         question = questions[at]
         show_question(question, at + 1, len(questions))
@@ -91,11 +94,11 @@ def ask_all(
         if key in ("x", ""):
             break
         if key == "u":
-            if given:
-                given.pop()
-                at = last_asked.pop()
-            else:
+            if undo_to is None:
                 err.print("nothing to undo")
+            else:
+                given.pop()
+                at, undo_to = undo_to, None
             continue
         if key in KEYS:
             reason = read_line("why (may be empty): ")
@@ -107,6 +110,7 @@ def ask_all(
                 on=clock.now().date(),
                 proposed=question.proposed,
             )
+            store.add_evidence(given[-1:])
             given.append(
                 PaperEvidence(
                     claim_id=claim.id,
@@ -120,9 +124,9 @@ def ask_all(
                     judged_at=clock.now(),
                 )
             )
-            last_asked.append(at)
+            undo_to = at
         at += 1
-    store.add_evidence(given)
+    store.add_evidence(given[-1:])
     return given
 
 

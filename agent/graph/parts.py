@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.judges.judge import Judge
-from agent.lab_client import LabClient
 from agent.sources.source import PaperSource
 from claims.clock import Clock
 from claims.experiment import Progress, ProtocolView
 from claims.paper import Source
 from claims.store import Store
+
+if TYPE_CHECKING:
+    from agent.lab_client import LabClient
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Parts:
     sources: Mapping[Source, PaperSource]
     judge: Judge
     clock: Clock
-    lab: LabClient | None = None
+    lab: "LabClient | None" = None
     """None when experiments are not wanted or the lab could not be had"""
     no_lab_because: str = "the lab was not asked for"
     """said in the report when `lab` is None"""
