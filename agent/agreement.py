@@ -59,7 +59,7 @@ def leads_title(name: str, title: str) -> bool:
 
 
 def has_parts(name: str, title: str) -> bool:
-    """Tell whether a title that has no name of its own has all parts of a joined one (`proxy-tuning`: tuning, proxy)."""
+    """Tell whether a title without a name of its own has all parts of a joined one (`proxy-tuning`)."""
     parts = {stem(w) for w in plain(name).split()}
     own_name = re.match(r"\S+(?:\s\S+)?:\s", title) is not None
     return len(parts) >= 2 and not own_name and parts <= {stem(w) for w in plain(title).split()}

@@ -146,7 +146,10 @@ _HEADINGS: tuple[tuple[Section, re.Pattern[str]], ...] = tuple(
         (Section.SOURCES, r"(?:sources?|source notes|notes)(?:\s+\d{1,4}(?:\s+notes?)?)?"),
         (Section.PROMPT, r"research prompt\b[^.?!:]{0,60}"),
         (Section.CLAIMS, r"what [^.?!:]{0,60}\b(?:found|knew|holds?|says?)\b[^.?!:()]{0,30}"),
-        (Section.CLAIMS, r"(?:the )?(?:dated |earlier |known |indexed |seed )?(?:claims?|constraints|findings)"),
+        (
+            Section.CLAIMS,
+            r"(?:the )?(?:dated |earlier |known |indexed |seed |key |main )?(?:claims?|constraints|findings)",
+        ),
         (
             Section.ANCHORS,
             r"(?:key |the )?(?:anchors?|anchor(?:ing)? (?:papers?|works?)|papers|references|bibliography)",
@@ -156,6 +159,8 @@ _HEADINGS: tuple[tuple[Section, re.Pattern[str]], ...] = tuple(
         (Section.TRAILER, r"(?:next|related|more) (?:inquiring |inquiry )?(?:lines?|inquiries|questions|reading)"),
     )
 )
+_WITH_CONTENT = (Section.CLAIMS, Section.ANCHORS, Section.TASKS, Section.QUESTIONS)
+"""sections whose content may begin on the heading's own line"""
 _PROMPT_START = re.compile(r"you are (?:a|an|the)\b", re.IGNORECASE)
 _LONGEST_HEADING = 160
 _HEADING_START = re.compile(
@@ -173,6 +178,16 @@ def heading_of(text: str) -> Section | None:
         return None
     bare = " ".join(text.strip().lstrip("#").strip().strip("*_").replace("↓", "").split()).strip("*_ ")
     return next((section for section, pattern in _HEADINGS if pattern.fullmatch(bare)), None)
+
+
+def split_heading(text: str) -> tuple[Section, str] | None:
+    """Part `Anchor papers: arXiv:2305.11206` into its section and what stands behind the colon, or give None."""
+    label, colon, rest = text[:_LONGEST_HEADING].partition(":")
+    rest = text[len(label) + 1 :].strip()
+    if not colon or not rest or "?" in label:
+        return None
+    section = heading_of(label)
+    return (section, rest) if section in _WITH_CONTENT else None
 
 
 def ends_dated(text: str) -> bool:
@@ -214,6 +229,10 @@ def read_blocks(text: str) -> list[Block]:
             marker = bullet["number"] or bullet["letter"] or bullet["bare"] or "-"
             open_lines.append(Line(number, raw[bullet.end() :].strip()))
             continue
+        inline = split_heading(stripped)
+        if inline:
+            close()
+            section, stripped = inline
         if open_lines and _is_new(open_lines, raw, stripped, section, kind):
             close()
         if not open_lines:

@@ -141,14 +141,20 @@ _OPEN = re.compile(r"\bquestion\b[^:?]{0,60}:\s*[*_\"“]*(?P<question>[^?]{3,60
 _QUESTION_LABEL = re.compile(
     r"(?:(?:open|central|main|the) )?(?:question|inquiry|inquiring line)\s*:\s*(?=\S)", re.IGNORECASE
 )
-_GROUNDED = re.compile(r"\bground(?:ed)?\b|\bungrounded\b|\bverif(?:y|ied)\b|\breal (?:paper|source)|\bcannot cite\b")
-_FLAGGED = re.compile(r"\b(?:flag|mark|label|point out|say so|call out)\w*\b")
+_NOT = r"(?:cannot|can't|can not|could not|not|no|without|lack(?:s|ing)?|missing|unable)\b"
+_GROUND = r"(?:ground(?:ed)?|verif(?:y|ied)|real (?:paper|source|citation)s?)\b"
+_FLAG = re.compile(
+    rf"\b(?:flag|mark|point out|call out|list)\b[^.?!]{{0,100}}\b(?:{_NOT}[^.?!]{{0,60}}\b{_GROUND}|"
+    rf"(?:ungrounded|unverified)\b)|"
+    rf"\b(?:{_NOT}[^.?!]{{0,60}}\b{_GROUND}|ungrounded\b)[^.?!]{{0,60}}\bflag(?:ged)?\b"
+)
 _ESSAY = (Section.OPENING, Section.PROMPT)
 
 
-def _asks_to_flag(text: str) -> bool:
-    low = text.lower()
-    return _FLAGGED.search(low) is not None and _GROUNDED.search(low) is not None
+def _asks_to_flag(block: Block) -> bool:
+    # Line by line where a block is long: the pattern's cost grows with what stands between two full stops.
+    parts = [block.text] if len(block.text) <= _LONGEST_CLAIM else [line.text[:_LONGEST_CLAIM] for line in block.lines]
+    return any(_FLAG.search(part.lower().replace("’", "'")) for part in parts)
 
 
 class _Reader:
@@ -214,7 +220,7 @@ class _Reader:
         if self._question is None and block.kind == "prose" and (label or (bare.endswith("?") and len(bare) <= 600)):
             self._ask(bare.strip('*_#"“” '), line)
             return Where.QUESTION
-        if _asks_to_flag(text):
+        if _asks_to_flag(block):
             return self._instruction(block)
         if not self._has_claims_section and (block.kind == "bullet" or ends_dated(text)):
             return self._claim_or(block)
@@ -266,7 +272,7 @@ class _Reader:
         if len(text) > _LONGEST_CLAIM:
             return self._unplaced(block, f"too long for a claim ({len(text)} characters, at most {_LONGEST_CLAIM})")
         if block.kind == "prose" and not ends_dated(text) and self._has_claims_section:
-            if _asks_to_flag(text):
+            if _asks_to_flag(block):
                 return self._instruction(block)
             if text.endswith(":") or (not self._claims and read_dates(text)):
                 self._span = read_dates(text) or self._span
@@ -300,7 +306,7 @@ class _Reader:
 
     def _anchor(self, block: Block) -> Where:
         text, line = block.text, block.lines[0].number
-        if _asks_to_flag(text) and next(ArxivId.find_all(text), None) is None:
+        if _asks_to_flag(block) and next(ArxivId.find_all(text), None) is None:
             return self._instruction(block)
         found = read_anchors(text[:_LONGEST_CLAIM], line=line)
         if (
@@ -346,12 +352,12 @@ class _Reader:
             self._questions.append(ResearchQuestion(letter=letter, text=text, line=line))
             return Where.RESEARCH_QUESTION
         if block.kind == "prose":
-            if _asks_to_flag(text):
+            if _asks_to_flag(block):
                 return self._instruction(block)
             return self._unplaced(block, "neither a task with its number nor the instruction to flag")
         number = int(block.marker) if block.marker.isdigit() else len(self._tasks) + 1
         self._tasks.append(Task(number=number, text=text, line=line))
-        self._flag = self._flag or _asks_to_flag(text)
+        self._flag = self._flag or _asks_to_flag(block)
         self._questions += [
             ResearchQuestion(letter=q.letter, text=q.text, line=block.line_at(q.offset)) for q in read_lettered(text)
         ]

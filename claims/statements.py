@@ -36,7 +36,7 @@ class Lettered(NamedTuple):
 
 _DATE_WORDS = re.compile(
     r"(?:as of|since|from|until|early|late|mid|spring|summer|autumn|fall|winter|q[1-4]|onwards?|ongoing|present|now|"
-    r"dated?|published|asserted|claim|arxiv|preprint|updated?|revised|and|to|in|v\d{1,3}|[\s,;:.~/|\[\]–—-])*",
+    r"dated?|published|asserted|claim|arxiv|preprint|updated?|revised|and|to|in|v\d{1,3}|[\s,;:.~/|\[\]+?≈–—-])*",
     re.IGNORECASE,
 )
 _LEADING_DATE = re.compile(r"[(\[]?(?P<date>[^()\[\]:]{4,40}?)[)\]]?\s*(?::|—|–|-)\s+(?=\S)")

@@ -356,3 +356,29 @@ def test_no_repeated_piece_makes_reading_slow(unit: str) -> None:
 def test_words_between_two_mentions_of_one_id_are_not_lost() -> None:
     inquiry = parse_inquiry("Anchor papers:\n2010.10000: first words; 2010.10000\n")
     assert [(a.arxiv_id, a.stated_topic) for a in inquiry.anchors] == [("2010.10000", "first words")]
+
+
+def test_a_heading_may_share_its_line_with_what_it_heads() -> None:
+    inquiry = parse_inquiry(
+        "Claims: Curated sets suffice (2023).\n\n"
+        "Anchor papers: arXiv:2305.11206 (May 2023), arXiv:2410.18890 (Oct 2024)\n"
+    )
+    assert [c.text for c in inquiry.claims] == ["Curated sets suffice."]
+    assert [(a.arxiv_id, str(a.stated_date)) for a in inquiry.anchors] == [
+        ("2305.11206", "2023-05"),
+        ("2410.18890", "2024-10"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Cite ids; flag anything you cannot ground in a real paper.", True),
+        ("Whatever cannot be grounded must be flagged.", True),
+        ("Please mark claims that are ungrounded.", True),
+        ("Labels were verified by experts, and we flag nothing.", False),
+        ("The flag stood on high ground", False),
+    ],
+)
+def test_the_requirement_to_flag_is_heard_and_not_imagined(text: str, asked: bool) -> None:
+    assert parse_inquiry(SMALL.replace("Flag anything that you cannot ground.", text)).flag_ungrounded is asked

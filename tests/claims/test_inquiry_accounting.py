@@ -6,7 +6,7 @@ from importlib.resources import files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claims.document import decode, heading_of, read_blocks
+from claims.document import decode, heading_of, read_blocks, split_heading
 from claims.errors import UnreadableDocument
 from claims.inquiry import Reading, Where, parse_inquiry, read_inquiry
 
@@ -44,6 +44,9 @@ STRANGE = st.sampled_from(
         "Flag what you cannot ground.",
         "The question remains open: *Is it so?*",
         "Question: Is it?",
+        "Anchor papers: arXiv:2305.11206 (May 2023), 2410.18890",
+        "Findings: curated sets suffice (2023)",
+        "Task: see whether it holds",
     ]
 )
 ANY_LINE = st.one_of(STRANGE, st.sampled_from(LINES), st.text(max_size=120).map(lambda t: re.sub(r"[\n\r]", " ", t)))
@@ -74,7 +77,7 @@ def mutated(draw: st.DrawFn) -> str:
 
 DOCUMENTS = st.one_of(mutated(), st.lists(ANY_LINE, max_size=25).map("\n".join), st.text(max_size=400))
 MANY = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 DATE_WORDS = frozenset(
@@ -146,6 +149,7 @@ def test_every_line_is_held_or_known_or_warned_of(text: str) -> None:
         elif where is Where.WARNING:
             assert number in warned
         elif number not in warned:
+            line = (split_heading(line.strip()) or (None, line))[1]
             assert words(line) <= kept, (number, where, line, words(line) - kept)
 
 
