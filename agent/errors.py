@@ -14,7 +14,7 @@ RetestError (claims)
         └── BudgetSpent           the limit in dollars or tokens is reached; what was done is kept
 """
 
-from claims.errors import RetestError
+from claims.errors import CouldNotLook, RetestError
 
 
 class AgentError(RetestError):
@@ -86,3 +86,8 @@ class RunStateUnknown(Final):
 
 class BudgetSpent(Final):
     """The limit in dollars or tokens is reached; what was done is kept."""
+
+
+def reason(exc: RetestError) -> str:
+    """Give what happened without the place, for a line that names the place itself."""
+    return exc.why if isinstance(exc, CouldNotLook) else str(exc)

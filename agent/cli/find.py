@@ -26,7 +26,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, source: str, as_json: bool) -> int:
     """Search papers by words and "quoted phrases". Every source that answers is asked; the others are named."""
     set_up_logging(ctx.obj["debug"])
-    from agent.errors import Final, Retryable
+    from agent.errors import Final, Retryable, reason
     from agent.settings import load_settings
     from agent.wiring import open_sources, open_store
     from claims.search import Query
@@ -48,7 +48,7 @@ def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, s
                     limit=limit,
                 )
             except (Retryable, Final, CouldNotLook) as exc:
-                failures[name.value] = str(exc)
+                failures[name.value] = reason(exc)
                 continue
             for rank, (paper, _) in enumerate(answer.papers):
                 score = 1.0 / (60 + rank)

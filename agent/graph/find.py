@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from langgraph.types import Send
 
-from agent.errors import Final, Retryable
+from agent.errors import Final, Retryable, reason
 from agent.graph.parts import Parts, Step
 from agent.graph.state import Ask, Ranked, State
 from agent.grounding import ground_claim
@@ -109,7 +109,7 @@ def search(state: dict[str, object], parts: Parts) -> dict[str, object]:
             Query(text=ask["query"], aim=ask["aim"], weight=ask["weight"]), since=since, until=as_of, limit=limit
         )
     except (Retryable, Final, CouldNotLook) as exc:
-        failure = str(exc)
+        failure = reason(exc)
     else:
         unreadable = found.unreadable
         if source.name is not Source.MIRROR:  # what the mirror gives is already held
