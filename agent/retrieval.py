@@ -1,0 +1,199 @@
+"""Evidence for a claim in the mirror: one weighted question, asked twice, then a look at who reports a finding.
+
+The first question weighs the claim's words, other names for its subject, and the words of the papers it rests on. The
+best answers then lend their own words to a second question (pseudo-relevance feedback, as RM3 does: Abdul-Jaleel et
+al. 2004), which reaches papers that share none of the claim's. Last, the head of the answer is put in order with a
+small bonus for abstracts that say what they found over those that only propose a method: only the former can take
+a stand. Constants are shared by all claims; `tests/benchmarks/recall.py` prints what they give.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Final, Protocol
+
+from agent.vocabulary import other_names
+from claims.claim import Claim
+from claims.paper import Paper
+from claims.paper_index import PaperIndex, analysed, terms_of
+from claims.search import Hit
+
+TITLE_WEIGHT: Final = 0.6
+ANCHOR_WEIGHT: Final = 1.5
+ANCHOR_TERMS: Final = 60
+OTHER_NAME_WEIGHT: Final = 0.35
+FEEDBACK_PAPERS: Final = 10
+FEEDBACK_TERMS: Final = 60
+FEEDBACK_WEIGHT: Final = 2.0
+QUESTION_TERMS: Final = 100
+"""Terms of a question, the most telling ones: what the rest adds is not worth its milliseconds."""
+REORDERED: Final = 150
+"""Papers at the head of the answer whose text is looked at."""
+FINDING_BONUS: Final = 0.03
+"""Share of the tenth score that one standard deviation of reporting over proposing is worth."""
+
+Texts = Callable[[Sequence[str]], Mapping[str, Paper]]
+"""Gives held papers by id, as `store.papers` does."""
+
+
+class Dense(Protocol):
+    """An optional second opinion from text vectors, however they are made."""
+
+    def __call__(self, claim: str, papers: Sequence[Paper]) -> Sequence[float]:
+        """Give each paper's similarity to the claim; larger is closer."""
+        ...
+
+
+def retrieve(
+    claim: Claim,
+    index: PaperIndex,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    limit: int = 200,
+    anchors: Sequence[Paper] = (),
+    texts: Texts | None = None,
+    dense: Dense | None = None,
+    dense_weight: float = 0.3,
+) -> list[Hit]:
+    """Rank the mirror's papers by how likely they bear on a claim, best first.
+
+    since, until: days of v1, both included. anchors: the papers that the claim rests on, as far as they are held.
+    texts: without it there is neither feedback nor reordering. dense: reorders the head by text vectors too, with
+    `dense_weight` standard deviations of it worth one of the words' score. Raises CouldNotLook.
+    """
+    n_papers = max(1, index.count())
+    question = _first_question(claim, index, n_papers, anchors)
+
+    def ask(terms: Mapping[str, float], n: int) -> list[Hit]:
+        return index.search_terms(_telling(terms, index, n_papers), since=since, until=until, limit=n, analysed=True)
+
+    if texts is None:
+        return ask(question, limit)
+    first = ask(question, FEEDBACK_PAPERS)
+    held = texts([hit.paper_id for hit in first])
+    question = _with_feedback(question, [(held[h.paper_id], h.score) for h in first if h.paper_id in held], index)
+    hits = ask(question, max(limit, FEEDBACK_PAPERS))
+    head = hits[:REORDERED]
+    held = texts([hit.paper_id for hit in head])
+    return [*_reordered(claim, head, held, dense, dense_weight), *hits[REORDERED:]][:limit]
+
+
+def _first_question(claim: Claim, index: PaperIndex, n_papers: int, anchors: Sequence[Paper]) -> dict[str, float]:
+    question = dict.fromkeys(terms_of(claim.text), 1.0)
+    own = set(question)
+    for paper in anchors:
+        for term in analysed(paper.title):
+            _raise(question, term, TITLE_WEIGHT)
+    telling: dict[str, float] = defaultdict(float)
+    for paper in anchors:
+        for term, weight in _vector(paper, index, n_papers).items():
+            telling[term] += weight
+    for term, share in _strongest(telling, ANCHOR_TERMS).items():
+        _raise(question, term, ANCHOR_WEIGHT * share)
+    names: dict[str, float] = {}
+    for name in other_names(claim.text):
+        terms = analysed(name)
+        for term in terms:
+            if term not in own:
+                names[term] = max(names.get(term, 0.0), OTHER_NAME_WEIGHT / math.sqrt(len(terms)))
+    for term, weight in names.items():
+        _raise(question, term, weight)
+    return question
+
+
+def _with_feedback(
+    question: Mapping[str, float], answers: Sequence[tuple[Paper, float]], index: PaperIndex
+) -> dict[str, float]:
+    if not answers:
+        return dict(question)
+    n_papers = max(1, index.count())
+    best = answers[0][1] or 1.0
+    model: dict[str, float] = defaultdict(float)
+    for paper, score in answers:
+        vector = _vector(paper, index, n_papers)
+        length = math.sqrt(sum(x * x for x in vector.values())) or 1.0
+        for term, x in vector.items():
+            model[term] += x / length * score / best
+    widened = dict(question)
+    for term, share in _strongest(model, FEEDBACK_TERMS).items():
+        _raise(widened, term, FEEDBACK_WEIGHT * share)
+    return widened
+
+
+def _vector(paper: Paper, index: PaperIndex, n_papers: int) -> dict[str, float]:
+    """Weigh a paper's terms: ln(1 + count) times inverse document frequency, the title counted twice."""
+    text = f"{paper.title} {paper.title} {paper.abstract or ''} {paper.finding or ''}"
+    return {t: math.log1p(n) * _idf(t, index, n_papers) for t, n in Counter(analysed(text)).items()}
+
+
+def _idf(term: str, index: PaperIndex, n_papers: int) -> float:
+    n = index.n_papers_with(term)
+    return math.log(1 + (n_papers - n + 0.5) / (n + 0.5))
+
+
+def _strongest(weights: Mapping[str, float], n: int) -> dict[str, float]:
+    """Keep the n largest, scaled so that the largest is 1."""
+    kept = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:n]
+    return {term: weight / kept[0][1] for term, weight in kept if kept[0][1] > 0}
+
+
+def _telling(question: Mapping[str, float], index: PaperIndex, n_papers: int) -> dict[str, float]:
+    ranked = sorted(question.items(), key=lambda item: (-item[1] * _idf(item[0], index, n_papers), item[0]))
+    return dict(ranked[:QUESTION_TERMS])
+
+
+def _raise(question: dict[str, float], term: str, weight: float) -> None:
+    question[term] = question.get(term, 0.0) + weight
+
+
+_REPORTS = re.compile(
+    r"\b(?:we|our|results?|experiments|findings|analysis|study|evidence)\s(?:\w+\s){0,3}"
+    r"(?:find|found|shows?|reveals?|demonstrates?|observed?|suggests?|indicate|identify|uncover|discover|confirm)\b",
+    re.IGNORECASE,
+)
+_PROPOSES = re.compile(
+    r"\b(?:propos\w+|introduc\w+|present|novel|framework|outperform\w*|state-of-the-art|sota)\b", re.IGNORECASE
+)
+
+
+def _reporting(paper: Paper) -> float:
+    """Tell how much an abstract reports over how much it proposes: difference of logs of occurrences per 100 words."""
+    text = paper.abstract or paper.finding or ""
+    hundreds = max(30, text.count(" ") + 1) / 100
+    reports, proposes = len(_REPORTS.findall(text)), len(_PROPOSES.findall(text))
+    return math.log1p(reports / hundreds) - math.log1p(proposes / hundreds)
+
+
+def _reordered(
+    claim: Claim, head: Sequence[Hit], held: Mapping[str, Paper], dense: Dense | None, dense_weight: float
+) -> list[Hit]:
+    if not head:
+        return []
+    unit = head[min(9, len(head) - 1)].score
+    known = [hit for hit in head if hit.paper_id in held]
+    bonus = dict.fromkeys((hit.paper_id for hit in head), 0.0)
+    for hit, z in zip(known, _standardised([_reporting(held[hit.paper_id]) for hit in known]), strict=True):
+        bonus[hit.paper_id] += FINDING_BONUS * unit * z
+    if dense is not None and known:
+        spread = _spread([hit.score for hit in known])
+        near = dense(claim.text, [held[hit.paper_id] for hit in known])
+        for hit, z in zip(known, _standardised(near), strict=True):
+            bonus[hit.paper_id] += dense_weight * spread * z
+    floor = head[-1].score
+    scored = [Hit(paper_id=hit.paper_id, score=max(floor, hit.score + bonus[hit.paper_id])) for hit in head]
+    return sorted(scored, key=lambda hit: (-hit.score, hit.paper_id))
+
+
+def _spread(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((x - mean) ** 2 for x in values) / len(values))
+
+
+def _standardised(values: Sequence[float]) -> list[float]:
+    if not values:
+        return []
+    mean, spread = sum(values) / len(values), _spread(values) or 1.0
+    return [(x - mean) / spread for x in values]
