@@ -2,8 +2,9 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.errors import Final, Retryable
@@ -11,17 +12,19 @@ from agent.settings import Settings
 from agent.sources.breaker import Breaker
 from agent.sources.pacing import Pace, shared_pace
 from agent.sources.several import Several
-from agent.sources.source import PaperSource
+from agent.sources.source import Found, PaperSource
+from claims.claim import Claim
 from claims.clock import Clock, SystemClock
 from claims.errors import InputError
 from claims.experiment import ProtocolView
-from claims.paper import Source
+from claims.paper import Paper, Source
 from claims.paper_index import PaperIndex
 from claims.store import Store
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from agent.graph.parts import ClaimSearch
     from agent.judges.judge import Judge
     from agent.lab_client import LabClient
 
@@ -77,6 +80,24 @@ def open_sources(choice: str, store: Store, settings: Settings) -> dict[Source, 
         else:
             opened[name] = LibrarySource()
     return opened
+
+
+def claim_searches(sources: Mapping[Source, PaperSource], store: Store) -> "dict[Source, ClaimSearch]":
+    """Give the sources that can be searched for a whole claim at once: the mirror, whose index weighs single words."""
+    from agent.retrieval import retrieve
+    from agent.sources.mirror import MirrorSource
+
+    mirror = sources.get(Source.MIRROR)
+    if not isinstance(mirror, MirrorSource):
+        return {}
+
+    def search(claim: Claim, *, anchors: Sequence[Paper], since: date | None, until: date | None, limit: int) -> Found:
+        mirror.ready()
+        hits = retrieve(claim, mirror.index, since=since, until=until, limit=limit, anchors=anchors, texts=store.papers)
+        held = store.papers([hit.paper_id for hit in hits])
+        return Found([(held[hit.paper_id], hit.score) for hit in hits if hit.paper_id in held])
+
+    return {Source.MIRROR: search}
 
 
 def open_lookup(choice: str, store: Store, settings: Settings) -> Several:

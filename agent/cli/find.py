@@ -10,6 +10,7 @@ from agent.cli.output import console, json_option, plain, print_json, set_up_log
 from claims.errors import CouldNotLook, InputError
 
 if TYPE_CHECKING:
+    from agent.sources.oai import HarvestReport
     from agent.sources.snapshot import ImportReport
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -145,6 +146,12 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
     from agent.wiring import open_index, open_store, pace
 
     settings = load_settings()
+    err = console(stderr=True)
+
+    def report(done: "HarvestReport") -> None:
+        if err.is_terminal and not as_json:
+            err.print(f"{done.n_records:,} records, {done.n_requests} requests", end="\r")
+
     with open_store(settings) as store:
         result = harvest_oai(
             store,
@@ -154,19 +161,21 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
             until=until.date() if until else None,
             sets=sets or ("cs",),
             pace=pace(store, settings),
+            report=report,
         )
     if as_json:
         print_json(result.model_dump(mode="json"))
         return 0
     out = console()
-    out.print(f"{result.n_papers:,} papers, {result.n_indexed:,} indexed ({result.index_bytes / 2**20:.0f} MiB)")
-    if result.changed_at:
-        out.print(f"newest change {result.changed_at:%Y-%m-%d %H:%M}Z")
-    if not result.is_current:
-        out.print("the index has not seen everything yet; the next search brings it up to date")
-    if result.stale_because:
-        out.print(f"the index was begun anew: {plain(result.stale_because, 120)}")
-    return 0
+    out.print(
+        f"{result.n_records:,} records in {result.n_requests} requests: {result.n_new:,} new, "
+        f"{result.n_changed:,} changed, {result.n_unchanged:,} held before, {result.n_deleted:,} deleted by arXiv"
+    )
+    for name, day in result.cursor.items():
+        out.print(f"set {name}: the next harvest begins with {day or 'the same day again'}")
+    for problem in result.problems:
+        out.print(f"could not read: {plain(problem, 140)}")
+    return 1 if result.n_unreadable else 0
 
 
 @mirror.command("status")

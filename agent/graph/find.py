@@ -27,6 +27,12 @@ PER_QUESTION = 200
 PER_LIVE_QUESTION = 50
 """Papers taken from one answer of the live API: one page, one request."""
 
+WHOLE_CLAIM = "claim"
+"""Aim of a question that a source's own claim search answers."""
+
+WHOLE_CLAIM_WEIGHT = 2.0
+"""In fusion: a source's claim search stands for all of the planned questions, whose weights sum to about this."""
+
 SCREEN_BATCH = 24
 """Papers weighed together: what is repeated at most when a process dies."""
 
@@ -74,16 +80,22 @@ def plan(state: State, parts: Parts) -> dict[str, object]:
     """Write the questions, one list for each source."""
     parts.enter("plan", state["claim_id"])
     claim = parts.store.claim(state["claim_id"])
-    anchors = [a.arxiv_id for a in claim.anchors if a.arxiv_id]
-    anchors += [g.paper_id for g in parts.store.groundings(claim_id=claim.id) if g.paper_id]
-    queries = plan_queries(claim, list(parts.store.papers(anchors).values()))
+    queries = plan_queries(claim, grounded_anchors(claim, parts))
+    whole = [Query(text=claim.text, aim=WHOLE_CLAIM, weight=WHOLE_CLAIM_WEIGHT)]
     asks: list[Ask] = [
         {"claim_id": claim.id, "source": name, "query": q.text, "aim": q.aim, "weight": q.weight}
         for name in state["job"]["sources"]
-        for q in queries
+        for q in (whole if Source(name) in parts.claim_search else queries)
     ]
-    parts.watch(Step(claim.id, "plan", f"{len(queries)} questions for {', '.join(state['job']['sources'])}"))
+    parts.watch(Step(claim.id, "plan", f"{len(asks)} questions for {', '.join(state['job']['sources'])}"))
     return {"asks": asks, "found": None}
+
+
+def grounded_anchors(claim: Claim, parts: Parts) -> list[Paper]:
+    """Give the held papers that the claim rests on."""
+    ids = [a.arxiv_id for a in claim.anchors if a.arxiv_id]
+    ids += [g.paper_id for g in parts.store.groundings(claim_id=claim.id) if g.paper_id]
+    return list(parts.store.papers(ids).values())
 
 
 def to_search(state: State) -> list[Send]:
@@ -105,9 +117,12 @@ def search(state: dict[str, object], parts: Parts) -> dict[str, object]:
     unreadable = 0
     ids: list[str] = []
     try:
-        found = source.search(
-            Query(text=ask["query"], aim=ask["aim"], weight=ask["weight"]), since=since, until=as_of, limit=limit
-        )
+        if ask["aim"] == WHOLE_CLAIM:
+            anchors = grounded_anchors(claim, parts)
+            found = parts.claim_search[source.name](claim, anchors=anchors, since=since, until=as_of, limit=limit)
+        else:
+            query = Query(text=ask["query"], aim=ask["aim"], weight=ask["weight"])
+            found = source.search(query, since=since, until=as_of, limit=limit)
     except (Retryable, Final, CouldNotLook) as exc:
         failure = reason(exc)
     else:

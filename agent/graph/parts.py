@@ -1,14 +1,16 @@
 """What the nodes are handed: nothing here opens a connection, `agent.wiring` does."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
 
 from agent.judges.judge import Judge
-from agent.sources.source import PaperSource
+from agent.sources.source import Found, PaperSource
+from claims.claim import Claim
 from claims.clock import Clock
 from claims.experiment import Progress, ProtocolView
-from claims.paper import Source
+from claims.paper import Paper, Source
 from claims.store import Store
 
 if TYPE_CHECKING:
@@ -31,6 +33,16 @@ def unwatched(step: Step) -> None:
     del step
 
 
+class ClaimSearch(Protocol):
+    """Finds what bears on a claim in one go, where a source can do better than answer questions one by one."""
+
+    def __call__(
+        self, claim: Claim, *, anchors: Sequence[Paper], since: date | None, until: date | None, limit: int
+    ) -> Found:
+        """Find papers, best first. Raises Retryable, Final or CouldNotLook, never gives an empty failure."""
+        ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """The concrete things that a graph works with."""
@@ -39,6 +51,8 @@ class Parts:
     sources: Mapping[Source, PaperSource]
     judge: Judge
     clock: Clock
+    claim_search: Mapping[Source, ClaimSearch] = field(default_factory=dict)
+    """by source; used instead of the planned questions"""
     lab: "LabClient | None" = None
     """None when experiments are not wanted or the lab could not be had"""
     no_lab_because: str = "the lab was not asked for"

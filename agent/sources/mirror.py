@@ -87,21 +87,21 @@ class MirrorSource:
 
     def __init__(self, store: MirrorStore, index: PaperIndex) -> None:
         self._store = store
-        self._index = index
+        self.index = index
 
     def search(self, query: Query, *, since: date | None, until: date | None, limit: int) -> Found:
         """Find papers by the query's words and phrases. Raises Unmirrored, CouldNotLook, StoreError."""
-        self._ready()
-        return self._found(lambda: self._index.search(query.text, since=since, until=until, limit=limit))
+        self.ready()
+        return self._found(lambda: self.index.search(query.text, since=since, until=until, limit=limit))
 
     def find_title(self, title: str, *, limit: int = 5) -> Found:
         """Find papers by title or short name. Raises Unmirrored, CouldNotLook, StoreError."""
-        self._ready()
-        return self._found(lambda: self._index.find_title(title, limit=limit))
+        self.ready()
+        return self._found(lambda: self.index.find_title(title, limit=limit))
 
     def look_up(self, ids: list[str]) -> LookedUp:
         """Get papers by id; what is not held is unanswered, never missing. Raises Unmirrored, StoreError."""
-        self._ready()
+        self.ready()
         held = self._store.papers(ids)
         return LookedUp(held, frozenset(ids) - held.keys())
 
@@ -112,20 +112,21 @@ class MirrorSource:
             log.warning(
                 "the index names %d papers that the store does not hold: rebuilding it", len(hits) - len(papers)
             )
-            rebuild(self._store, self._index)
+            rebuild(self._store, self.index)
             hits = ask()
             papers = self._store.papers([hit.paper_id for hit in hits])
         return Found([(papers[hit.paper_id], hit.score) for hit in hits if hit.paper_id in papers])
 
-    def _ready(self) -> None:
+    def ready(self) -> None:
+        """Bring the index up to what the store holds. Raises Unmirrored when that is nothing, StoreError."""
         try:
             # With something to search, a running import is not waited for: it will have been seen by the next search.
-            catch_up(self._store, self._index, lock_wait_s=0.0 if self._index.count() else None)
+            catch_up(self._store, self.index, lock_wait_s=0.0 if self.index.count() else None)
         except StoreLocked:
-            if not self._index.count():
+            if not self.index.count():
                 raise
             log.info("another process is writing the mirror; searching what it holds so far")
-        if not self._index.count():
+        if not self.index.count():
             raise Unmirrored(
                 "mirror", "it holds no papers yet; fill it with `retest mirror import` or `mirror harvest`"
             )
