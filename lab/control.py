@@ -10,16 +10,19 @@ that never returns, hence `Watch` in lab/workers.py.
 
 import logging
 from types import TracebackType
+from typing import NamedTuple
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
 
 from claims.clock import Clock
 from lab.conduct import Conductor
 from lab.drivers.driver import Driver
 from lab.drivers.local import LocalDriver
 from lab.ledger import Ledger
-from lab.runs import MAX_ATTEMPTS, Ending, Order
+from lab.runs import MAX_ATTEMPTS, Ending, Order, held
 from lab.settings import LabSettings
+from lab.workers import Patrol, Watch
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,14 @@ def workflow_id(order: Order) -> str:
     return order.spec.id if order.round == 1 else f"{order.spec.id}.{order.round}"
 
 
+class _Pending(NamedTuple):
+    """A workflow that some worker took."""
+
+    id: str
+    executor: str
+    queue: str | None
+
+
 class Queue:
     """Puts runs into the queue. Needs no worker to be alive."""
 
@@ -55,12 +66,19 @@ class Queue:
         )
 
     def put(self, order: Order) -> None:
-        """Queue a run; one that is queued, runs or is over under this name is left as it is."""
+        """Queue a run that has no end yet; one that is queued or under way stays as it is."""
+        name = workflow_id(order)
+        for again in range(2, 100):
+            there = self._client.list_workflows(workflow_ids=[name], load_input=False, load_output=False)
+            if not there or there[0].status in ("ENQUEUED", "PENDING", "DELAYED"):
+                break
+            # The engine gave it up or was told to, and the folder says that it is not over. The folder is right.
+            name = f"{workflow_id(order)}-again-{again}"
         self._client.enqueue(
             {
                 "workflow_name": _WORKFLOW,
                 "queue_name": GPU_QUEUE if order.limits.gpus else CPU_QUEUE,
-                "workflow_id": workflow_id(order),
+                "workflow_id": name,
                 "app_version": VERSION,
                 "priority": order.limits.priority,
             },
@@ -77,6 +95,8 @@ class Worker:
 
     def __init__(self, settings: LabSettings, ledger: Ledger, clock: Clock, *, name: str) -> None:
         self._settings = settings
+        self._watch = Watch(settings.home / "workers", settings.heartbeat_s)
+        self._patrol = Patrol(self.take_over, settings.heartbeat_s / 4)
         self.name = name
         conductor = Conductor(make_driver(settings, clock), clock, poll_s=settings.poll_s)
         _quiet()
@@ -102,13 +122,36 @@ class Worker:
                     polling_interval_sec=self._settings.poll_s,
                     on_conflict="always_update",
                 )
+        self._patrol.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Workflows that wait for a run are left as they are: the run goes on, and the next worker attaches to it.
+        self._patrol.__exit__(kind, value, trace)
         DBOS.destroy()
+
+    def take_over(self) -> None:
+        """Resume the work of workers that are gone. A run of theirs that still lives is attached to, not repeated."""
+        try:
+            for id, executor, _ in self._pending():
+                if executor == self.name or not self._watch.is_gone(executor):
+                    continue
+                with held(self._settings.home / "workers" / "take-over.lock"):
+                    # Another survivor may have been quicker.
+                    for again, owner, queue in self._pending():
+                        if (again, owner) == (id, executor):
+                            log.warning("worker %s is gone; taking over %s", executor, id)
+                            DBOS.resume_workflow(id, queue_name=queue)
+        except (SQLAlchemyError, OSError) as exc:
+            log.warning("could not look for work of others: %s", exc)
+
+    def _pending(self) -> list[_Pending]:
+        found = DBOS.list_workflows(
+            status="PENDING", name=_WORKFLOW, app_version=VERSION, load_input=False, load_output=False
+        )
+        return [_Pending(one.workflow_id, one.executor_id or "", one.queue_name) for one in found]
 
 
 def _register(conductor: Conductor, ledger: Ledger) -> None:

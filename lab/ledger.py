@@ -292,7 +292,7 @@ class Ledger:
         if run.cancel(order) is not None:
             return RunState.CANCELLED, last
         # Started, and between two attempts: the retry is on its way.
-        return (RunState.RUNNING if last is not None and last.process() is not None else RunState.QUEUED), last
+        return (RunState.RUNNING if any(one.process() for one in attempts) else RunState.QUEUED), last
 
     def view(self, experiment_id: str, *, cores: int = 1) -> ExperimentView:
         """One experiment with its runs and what they say so far. Raises NoSuchExperiment."""

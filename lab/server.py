@@ -1,4 +1,4 @@
-"""The lab over HTTP. Handlers only write the request down and queue it; control workers do the rest.
+"""Serve the lab, or be one of its control workers.
 
 `python -m lab.server` serves with a control worker in the same process; runs are processes of their own and outlive
 both. Loopback by default; any other address needs a token that the operator chose.
@@ -11,27 +11,22 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
-from fastapi import Path as UrlPath
-from fastapi.responses import JSONResponse, StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from claims.clock import SystemClock
-from claims.experiment import ExperimentView, ProtocolView, Submission
+from lab.app import make_app
 from lab.catalogue import Catalogue
 from lab.control import Queue, Worker
-from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
-from lab.events import stream
+from lab.errors import LabError
 from lab.ledger import Ledger
 from lab.processes import identify
 from lab.runs import take, write_atomic
@@ -39,182 +34,6 @@ from lab.settings import LabSettings
 from lab.workers import Seat
 
 log = logging.getLogger(__name__)
-
-ExperimentId = Annotated[str, UrlPath(pattern=r"^exp-[0-9a-f]{12}$", description="`exp-` and 12 hex digits")]
-
-
-class Health(BaseModel):
-    """`GET /health`."""
-
-    status: str = "ok"
-    version: str
-    protocols: list[str]
-    cores: int
-    gpus: int
-    driver: str
-    workers: int
-    """control workers in this process"""
-
-
-class Problem(BaseModel):
-    """Why a request was refused."""
-
-    detail: str
-
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "no token, or a wrong one"},
-    413: {"model": Problem, "description": "the body is larger than this lab reads"},
-}
-_NOT_HERE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "not submitted to this lab"}}
-
-
-def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue: Queue, *, workers: int = 0) -> FastAPI:
-    """Give the application. `settings.token` must be set."""
-    if settings.token is None:
-        raise LabError("the lab's application needs a token")
-    expected = settings.token.get_secret_value().encode()
-    bearer = HTTPBearer(auto_error=False, description="RETEST_LAB_TOKEN")
-    clock = SystemClock()
-
-    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
-        if given is None or not secrets.compare_digest(given.credentials.encode(), expected):
-            raise HTTPException(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
-
-    app = FastAPI(
-        title="retest lab",
-        description="Runs pre-registered experiments, one process a seed. Sending an experiment twice starts it once.",
-        version=_version(),
-        responses=_PROBLEMS,
-    )
-    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
-    guarded = [Depends(check)]
-
-    @app.exception_handler(InvalidSpec)
-    async def refuse(_: Request, exc: InvalidSpec) -> JSONResponse:
-        return JSONResponse({"detail": str(exc)}, status_code=422)
-
-    @app.exception_handler(NoSuchExperiment)
-    async def not_here(_: Request, exc: NoSuchExperiment) -> JSONResponse:
-        return JSONResponse({"detail": str(exc)}, status_code=404)
-
-    @app.exception_handler(CorruptRunFolder)
-    async def corrupt(_: Request, exc: CorruptRunFolder) -> JSONResponse:
-        return JSONResponse({"detail": f"{exc}; remove that file and send the experiment again"}, status_code=409)
-
-    @app.get("/health", tags=["lab"])
-    def health() -> Health:
-        """Tell that the lab answers, and what it has. Needs no token."""
-        return Health(
-            version=_version(),
-            protocols=[protocol.name for protocol in catalogue],
-            cores=settings.cores,
-            gpus=settings.gpus,
-            driver=settings.driver,
-            workers=workers,
-        )
-
-    @app.get("/protocols", dependencies=guarded, tags=["lab"])
-    def protocols() -> list[ProtocolView]:
-        """List the designs that this lab can run, with their pre-registrations."""
-        return [protocol.view() for protocol in catalogue]
-
-    @app.post(
-        "/experiments",
-        dependencies=guarded,
-        status_code=201,
-        tags=["experiments"],
-        responses={200: {"model": ExperimentView, "description": "it was asked for before; nothing new starts"}},
-    )
-    def submit(
-        submission: Submission,
-        response: Response,
-        retry_failed: Annotated[
-            bool, Query(description="run failed seeds again; else they stay as they ended")
-        ] = False,
-    ) -> ExperimentView:
-        """Bring an experiment to its number of seeds. The same request twice starts one experiment."""
-        submitted = ledger.submit(submission, retry_failed=retry_failed)
-        for order in submitted.waiting:
-            queue.put(order)
-        response.status_code = 201 if submitted.is_new else 200
-        return ledger.view(submission.spec.id, cores=settings.cores)
-
-    @app.get("/experiments", dependencies=guarded, tags=["experiments"])
-    def experiments(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[ExperimentView]:
-        """List experiments, newest first."""
-        views: list[ExperimentView] = []
-        for entry in ledger.entries():
-            if len(views) == limit:
-                break
-            with contextlib.suppress(InvalidSpec):
-                views.append(ledger.view(entry.spec.id, cores=settings.cores))
-        return views
-
-    @app.get("/experiments/{experiment_id}", dependencies=guarded, responses=_NOT_HERE, tags=["experiments"])
-    def experiment(experiment_id: ExperimentId) -> ExperimentView:
-        """Show an experiment with its runs and what they say so far."""
-        return ledger.view(experiment_id, cores=settings.cores)
-
-    @app.get(
-        "/experiments/{experiment_id}/events",
-        dependencies=guarded,
-        responses={**_NOT_HERE, 200: {"content": {"text/event-stream": {}}, "description": "one Progress an event"}},
-        response_class=StreamingResponse,
-        tags=["experiments"],
-    )
-    def events(
-        experiment_id: ExperimentId,
-        last_event_id: Annotated[str, Header(max_length=20_000)] = "",
-    ) -> StreamingResponse:
-        """Stream the progress of all runs, and end when the experiment has. Goes on after `Last-Event-ID`."""
-        ledger.entry(experiment_id)
-        return StreamingResponse(
-            stream(ledger, experiment_id, clock, last_id=last_event_id, cores=settings.cores),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-
-    @app.delete("/experiments/{experiment_id}", dependencies=guarded, responses=_NOT_HERE, tags=["experiments"])
-    def cancel(experiment_id: ExperimentId) -> ExperimentView:
-        """Stop every run of an experiment that is not over. Runs that are done keep their results."""
-        ledger.cancel(experiment_id)
-        return ledger.view(experiment_id, cores=settings.cores)
-
-    return app
-
-
-class BodyLimit:
-    """Refuses bodies over a size, whatever their header says of it."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
-        self._app = app
-        self._most = most
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass on a request whose body is small enough, else answer 413."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        stated = dict(scope["headers"]).get(b"content-length", b"0")
-        body = b""
-        is_large = not stated.isdigit() or int(stated) > self._most
-        while not is_large:
-            message = await receive()
-            body += message.get("body", b"")
-            is_large = len(body) > self._most
-            if message["type"] != "http.request" or not message.get("more_body"):
-                break
-        if is_large:
-            answer = JSONResponse({"detail": f"the body is larger than {self._most} bytes"}, status_code=413)
-            await answer(scope, receive, send)
-            return
-        pending: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Any:
-            return pending.pop() if pending else await receive()
-
-        await self._app(scope, replay, send)
 
 
 def is_loopback(host: str) -> bool:
@@ -271,12 +90,28 @@ def _serve(settings: LabSettings, bound: socket.socket, *, worker: bool, holders
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
         )
-        note = _announce(settings, bound)
+        note = _announce(settings, bound, holders=holders)
         stack.callback(note.unlink, missing_ok=True)
         if holders:
             threading.Thread(target=_leave_when_alone, args=(settings, server), daemon=True).start()
+        # uvicorn raises the signal that stopped it once more when it has stopped; the block above must still be left.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
         server.run(sockets=[bound])
     queue.close()
+
+
+def work(settings: LabSettings | None = None) -> None:
+    """Be a control worker without a server, until a signal says to stop. Several may share one database."""
+    settings = settings or LabSettings()
+    Queue(settings).close()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with working(settings, Ledger(settings.home, Catalogue(settings.protocols), SystemClock())) as worker:
+        log.info("control worker %s is at work", worker.name)
+        while not stop.wait(0.5):
+            pass
 
 
 @contextlib.contextmanager
@@ -300,7 +135,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _announce(settings: LabSettings, bound: socket.socket) -> Path:
+def _announce(settings: LabSettings, bound: socket.socket, *, holders: bool) -> Path:
     """Leave the address and token where this user's other programs find them, readable by no one else."""
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -311,6 +146,7 @@ def _announce(settings: LabSettings, bound: socket.socket) -> Path:
         "token": settings.token.get_secret_value(),
         "pid": os.getpid(),
         "started": me.started if me is not None else None,
+        "holders": holders,
     }
     path = settings.home / "lab.json"
     old = os.umask(0o077)
@@ -337,15 +173,6 @@ def _leave_when_alone(settings: LabSettings, server: uvicorn.Server) -> None:
             server.should_exit = True
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("retest")
-    except PackageNotFoundError:
-        return "0"
-
-
 def main(arguments: list[str] | None = None) -> int:
     """`python -m lab.server [--host H] [--port P] [--no-worker] [--holders]`."""
     parser = argparse.ArgumentParser(prog="lab.server", description="Serve the lab over HTTP.")
@@ -353,9 +180,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--no-worker", action="store_true", help="only take requests; control workers run elsewhere")
     parser.add_argument("--holders", action="store_true", help="end when no local user holds the lab")
+    parser.add_argument("--only-worker", action="store_true", help="no server; conduct what others take in")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
+        if given.only_worker:
+            work()
+            return 0
         serve(given.host, given.port, worker=not given.no_worker, holders=given.holders)
     except LabError as exc:
         sys.stderr.write(f"error: {exc}\n")

@@ -64,7 +64,7 @@ class LocalDriver:
     def _spawn(self, attempt: Attempt, lock: int, slots: tuple[int, ...], *, gpus: tuple[int, ...]) -> None:
         with attempt.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lab.execute", str(attempt.folder)],
+                [sys.executable, "-P", "-m", "lab.execute", str(attempt.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
