@@ -171,6 +171,8 @@ def check_authors(stated: Sequence[str], paper: Paper) -> AuthorCheck:
     if not names:
         return AuthorCheck(None, None)
     actual, actual_cut = _split_list(paper.authors)
+    # Collected records often keep the first author alone, and nothing in them says so.
+    actual_cut = actual_cut or (len(actual) == 1 and paper.source is not Source.ARXIV)
     if not actual:
         return AuthorCheck(None, "the source lists no authors")
     left = list(range(len(actual)))
@@ -190,7 +192,7 @@ def check_authors(stated: Sequence[str], paper: Paper) -> AuthorCheck:
         return AuthorCheck(Problem(field="authors", stated=shown, actual=real, message=message, serious=serious), None)
 
     if strangers and actual_cut and where == [0] and names[0] not in strangers:
-        return AuthorCheck(None, f"the source names only {actual[0]} and others")
+        return AuthorCheck(None, f"the {paper.source} names only {actual[0]}")
     if strangers:
         listed = ", ".join(strangers[:4]) + (" and others" if len(strangers) > 4 else "")
         return problem(f"not among the authors: {listed}", serious=True)

@@ -160,11 +160,19 @@ def test_a_list_cut_at_its_end_is_only_a_finding() -> None:
     assert fields(said, serious=False) == ["authors"]
 
 
-def test_authors_that_the_source_does_not_list_are_not_taken_on_trust() -> None:
-    short = LIMA.model_copy(update={"authors": ("Chunting Zhou et al.",)})
-    said = ground(cite(stated_title=LIMA.title, stated_authors=("Chunting Zhou", "Made Up")), [ListSource([short])])
+@pytest.mark.parametrize("listed", [("Chunting Zhou et al.",), ("Chunting Zhou",), ()])
+def test_authors_that_the_source_does_not_list_are_not_taken_on_trust(listed: tuple[str, ...]) -> None:
+    short = LIMA.model_copy(update={"authors": listed})
+    stated = cite(stated_title=LIMA.title, stated_authors=("Chunting Zhou", "Made Up"))
+    said = ground(stated, [ListSource([short])])
     assert (said.status, said.paper_id) == (GroundingStatus.UNCHECKED, "2305.11206")
     assert "authors could not be compared" in said.how
+
+
+def test_one_author_alone_is_all_of_them_when_live_arxiv_says_so() -> None:
+    single = LIMA.model_copy(update={"authors": ("Chunting Zhou",), "source": Source.ARXIV})
+    stated = cite(stated_authors=("Chunting Zhou", "Made Up"))
+    assert ground(stated, [ListSource([single], name=Source.ARXIV)]).status is GroundingStatus.MISMATCH
 
 
 def test_a_venue_that_the_record_denies_is_a_misdescription() -> None:
