@@ -32,6 +32,8 @@ SOURCE_FAILURES = (CouldNotLook, Retryable, Final, StoreError)
 """What a source raises when it could not be asked; anything else is a bug and goes through."""
 
 _TITLES_READ = 10
+_WHOLE_TITLE = 4
+"""words from which on a stated title is taken for a whole one"""
 _SHARED_WORDS = 6
 """a paper that only has the parts of a name in its title shares at least so many telling words with the claim"""
 _CLEARLY_BETTER = 1.5
@@ -160,7 +162,10 @@ class _Session:
             looked.append(source.name)
             answer = said[wanted]
             if isinstance(answer, Paper):
-                return compare(anchor, answer, claim_id=claim_id, how="id", looked_in=looked, could_not_look=failed)
+                how = "id"
+                if (problem := check_title(anchor.stated_title, answer)) and problem.field == "id":
+                    how += self._meant(anchor, wanted, failed)
+                return compare(anchor, answer, claim_id=claim_id, how=how, looked_in=looked, could_not_look=failed)
             if answer is False:
                 missed_by.append(source.name)
         if missed_by:
@@ -170,9 +175,26 @@ class _Session:
             how = f"{' and '.join(looked)} does not hold {wanted}, and does not claim to hold every paper"
         else:
             status, how = GroundingStatus.UNCHECKED, "no source could be asked"
+        how += self._meant(anchor, wanted, failed)
         return Grounding(
             anchor=anchor, claim_id=claim_id, status=status, how=how, looked_in=tuple(looked), could_not_look=failed
         )
+
+    def _meant(self, anchor: Anchor, wanted: str, failed: dict[str, str]) -> str:
+        """Say which paper has the stated title, when the id has not; empty when none is known."""
+        title = anchor.stated_title or ""
+        for source in self._sources if len(title.split()) >= _WHOLE_TITLE else ():
+            if source.name in self._failed:
+                continue
+            try:
+                found = source.find_title(title, limit=_TITLES_READ)
+            except SOURCE_FAILURES as exc:
+                self._failed[source.name] = failed[source.name] = str(exc)
+                continue
+            same = [p.id for p, _ in found.papers if p.id != wanted and same_title(title, p.title)]
+            if same:
+                return f"; the stated title is that of {same[0]}"
+        return ""
 
     def _by_title(self, anchor: Anchor, claim: Claim | None) -> Grounding:
         title = anchor.stated_title or ""
@@ -197,7 +219,7 @@ class _Session:
                 )
             how = how or why
         # A whole title that live arXiv does not know is a finding; a short name may just not be a title.
-        whole = Source.ARXIV in looked and len(title.split()) >= 4
+        whole = Source.ARXIV in looked and len(title.split()) >= _WHOLE_TITLE
         return Grounding(
             anchor=anchor,
             claim_id=claim_id,

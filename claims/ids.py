@@ -67,9 +67,10 @@ class ArxivId:
     @classmethod
     def find_all(cls, text: str) -> "Iterator[tuple[int, int, ArxivId]]":
         """Find every id in running text, in order, as (start, end, id) with character offsets."""
+        patterns = (_AFTER_PREFIX, _IN_TEXT) if "rxiv" in text.lower() else (_IN_TEXT,)
         spans = [
             (match.start(), match.end(), found)
-            for pattern in (_AFTER_PREFIX, _IN_TEXT)
+            for pattern in patterns
             for match in pattern.finditer(text)
             if (found := _from_match(match))
         ]

@@ -100,6 +100,15 @@ def test_an_id_with_a_wholly_different_title_is_another_paper() -> None:
     assert "LIMA" in said.problems[0].message
 
 
+def test_the_paper_that_has_the_stated_title_is_named_beside_a_wrong_id() -> None:
+    stated = cite(arxiv_id="2412.02674", stated_title="LIMA: Less Is More for Alignment")
+    said = ground(stated, [ListSource(ALL)])
+    assert (said.status, fields(said), said.paper_id) == (GroundingStatus.MISMATCH, ["id"], "2412.02674")
+    assert said.how.endswith("the stated title is that of 2305.11206")
+    missing = ground(cite(arxiv_id="2301.99999", stated_title=LIMA.title), [ListSource(ALL)])
+    assert missing.how.endswith("the stated title is that of 2305.11206")
+
+
 def test_a_stated_date_that_is_off_is_a_finding_and_not_another_paper() -> None:
     said = ground(cite(stated_date="~2024"), [ListSource(ALL, name=Source.ARXIV)])
     assert said.status is GroundingStatus.OK
@@ -209,7 +218,7 @@ def test_a_topic_without_a_common_word_is_a_finding() -> None:
 
 def test_only_a_source_that_holds_everything_can_say_not_found() -> None:
     partial, whole = ListSource(ALL), ListSource(ALL, name=Source.ARXIV, complete=True)
-    assert ground(cite(arxiv_id="2399.00000"[:4].replace("99", "01") + ".99999"), [partial]).status == "unchecked"
+    assert ground(cite(arxiv_id="2301.99999"), [partial]).status == "unchecked"
     said = ground(cite(arxiv_id="2301.99999"), [whole, partial])
     assert (said.status, said.looked_in) == (GroundingStatus.NOT_FOUND, ("arxiv", "mirror"))
     assert said.paper_id is None
