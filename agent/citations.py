@@ -120,7 +120,8 @@ def _entry_of(block: Block) -> tuple[Entry | None, str | None]:
         keys = ", ".join(sorted(block.duplicate_keys))
         return (inner if isinstance(inner, Entry) else None), f"a field is given twice: {keys}"
     if isinstance(block, ParsingFailedBlock):
-        return None, f"not readable as BibTeX: {' '.join(str(block.error).split())[:200]}"
+        why = getattr(block.error, "abort_reason", None) or str(block.error) or type(block.error).__name__
+        return None, f"not readable as BibTeX: {' '.join(why.split())[:200]}"
     if isinstance(block, ImplicitComment) and "@" in (block.raw or ""):
         return None, "text outside any entry"
     return None, None

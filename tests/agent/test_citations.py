@@ -72,6 +72,7 @@ def test_a_broken_entry_is_named_by_its_line_and_the_others_are_read() -> None:
     read = read_bibtex(text)
     assert {c.key for c in read.citations} == {"a", "b"}
     assert [(p.line, "broken" in p.text) for p in read.problems] == [(2, True)]
+    assert "Unexpected block start" in read.problems[0].why
 
 
 def test_doubled_keys_and_fields_are_read_and_told() -> None:
