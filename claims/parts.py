@@ -75,7 +75,8 @@ _NAME = (
     r"DeepSeek(?:-\w+)*|Flan-(?:T5|PaLM)|PaLM(?:[ -]2)?|OPT-\d+\w*|BLOOMZ?|Phi-\d(?:[\w.]*\w)?|"
     r"Gemma(?:[- ]?\d)?(?:-\w+)*|T5(?:-\w+)?|(?:Ro|De|Distil)?BERT(?:a)?|o[134](?:-\w+)?(?![\w.])|LIMA|Alpaca|"
     r"Vicuna|Falcon(?:-\w+)?|Pythia(?:-\w+)?|OLMo(?:-?\d)?|SmolLM\d?(?:-\w+)?|Grok(?:[- ]\d)?|Kimi(?:[- ]K?\d)?|"
-    r"Codex|Chinchilla|Orca(?:[ -]?\d)?|Zephyr(?:-\w+)?|T[uü]lu(?:[ -]?\d)?|Stable Diffusion(?: \w?\d(?:\S*\w)?)?|[A-Z][A-Za-z]+-\d+(?:\.\d+)?B(?:-\w+)*|"
+    r"Codex|Chinchilla|Orca(?:[ -]?\d)?|Zephyr(?:-\w+)?|T[uü]lu(?:[ -]?\d)?|"
+    r"Stable Diffusion(?: \w?\d(?:\S*\w)?)?|[A-Z][A-Za-z]+-\d+(?:\.\d+)?B(?:-\w+)*|"
     r"MMLU|GSM8K|HumanEval|AlpacaEval|MT-Bench|BIG-bench|HellaSwag|[A-Z][A-Z-]+-CHAT"
 )
 _NAMES = rf"(?:{_NAME})(?:(?:,| and| or|, and|, or) (?:{_NAME}))*"
@@ -204,6 +205,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], _Taken | None]], 
 
 def _tidy(text: str) -> str:
     """Mend what taking words out leaves behind."""
+    text = re.sub(r"(?<!\w)\*(\w(?:[^*]*\w)?)\*(?!\w)", r"\1", text)
     text = re.sub(r"\(\s*\)", "", text)
     text = re.sub(r"\s+([,.;:!?)])", r"\1", text)
     text = re.sub(r",\s*([.;:])", r"\1", text)

@@ -108,8 +108,11 @@ class QuestionView:
     claims: tuple[ClaimView, ...]
     """claims of its family first, then those that share its words"""
     rows: tuple[tuple[ClaimView, Row], ...]
-    """evidence that counted and shares its words, most first"""
+    """papers that share its words: those that counted for or against a claim first, then silent ones"""
 
+
+NEAR = {"in-context-alignment": ("data-quantity",), "homogeneity": ("verification-gap",)}
+"""Families whose claims bear on another family's question: how much tuning data, and who validates."""
 
 MAX_BEARING = 5
 """Claims, and pieces of evidence, named for one question."""
@@ -138,7 +141,10 @@ def question_views(view: InquiryView) -> tuple[QuestionView, ...]:
 def _question(question: ResearchQuestion, view: InquiryView) -> QuestionView:
     family = family_of(question.text)
     kin = _kin(question.text, family, view)
-    rows = _bearing(question.text, kin, [(v, r) for v in view.claims for r in v.rows if r.counted])
+    held = [(v, r) for v in view.claims for r in v.rows]
+    counted = _bearing(question.text, kin, [(v, r) for v, r in held if r.counted])
+    silent = _bearing(question.text, kin, [(v, r) for v, r in held if not r.counted and not r.why_not], 2 * ENOUGH)
+    rows = (*counted, *(s for s in silent if s[1].paper not in [r.paper for _, r in counted]))[:MAX_BEARING]
     return QuestionView(question, family, DESIGNS.get(family or ""), kin, rows)
 
 
@@ -178,13 +184,13 @@ def _kin(text: str, family: str | None, view: InquiryView) -> tuple[ClaimView, .
         own = v.claim.scope.family or family_of(v.claim.text) or ""
         topics = " ".join(a.stated_topic or "" for a in v.claim.anchors)
         shared = len(asked & words(f"{v.claim.text} {topics}")) + 2 * len(asked & words(own))
-        if (family and family == own) or shared >= 2:
+        if (family and (family == own or own in NEAR.get(family, ()))) or shared >= 2:
             ranked.append((family != own, -shared, v.number, v))
     return tuple(v for *_, v in sorted(ranked, key=lambda r: r[:3]))[:MAX_BEARING]
 
 
 def _bearing(
-    text: str, kin: Sequence[ClaimView], rows: Sequence[tuple[ClaimView, Row]]
+    text: str, kin: Sequence[ClaimView], rows: Sequence[tuple[ClaimView, Row]], enough: int = ENOUGH
 ) -> tuple[tuple[ClaimView, Row], ...]:
     """Choose the papers that share most telling words with a text, a title's word counting three times."""
     asked = words(text)
@@ -193,7 +199,7 @@ def _bearing(
         if row.paper is not None:
             body = " ".join((row.paper.title, row.paper.abstract or "", row.paper.finding or ""))
             score = len(asked & words(body)) + 2 * len(asked & words(row.paper.title)) + 2 * (v in kin)
-            if score >= ENOUGH:
+            if score >= enough:
                 scored.append((-score, row.unsure, -row.on.toordinal(), row.evidence.id, v, row))
     found: dict[str, tuple[ClaimView, Row]] = {}
     for *_, v, row in sorted(scored, key=lambda s: s[:4]):

@@ -94,7 +94,7 @@ def _task(task: Task, view: InquiryView, questions: tuple[QuestionView, ...]) ->
             if not asked.rows:
                 yield "Nothing of these months among the papers judged contradicts or qualifies a claim in these words."
             for v, row in asked.rows:
-                yield f"- {headline(row, view.papers)} claim {v.number}"
+                yield f"- {headline(row, view.papers)} on claim {v.number}"
                 yield from quotes(row, view.papers, indent="  ")
             yield ""
     elif kind is TaskKind.QUESTIONS:
@@ -151,9 +151,9 @@ def _questions(questions: tuple[QuestionView, ...], view: InquiryView) -> Iterat
         else:
             yield "- **Claims that bear on it:** none of this document's"
         for v, row in q.rows:
-            yield f"- **Evidence held:** {headline(row, view.papers)} claim {v.number}"
+            yield f"- **Evidence held:** {headline(row, view.papers)} on claim {v.number}"
         if not q.rows:
-            yield "- **Evidence held:** none that counted shares its words"
+            yield "- **Evidence held:** no paper that was judged shares enough of its words"
         if q.design:
             yield f"- **Proposed experiment:** protocol `{q.design.protocol}`. Arms: {q.design.arms}. "
             yield f"  Primary metric: {q.design.metric}. {q.design.reading}"

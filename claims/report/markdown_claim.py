@@ -6,7 +6,7 @@ from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
 from claims.paper import Paper
 from claims.report import numbers
-from claims.report.phrases import confidence, record
+from claims.report.phrases import as_of, record
 from claims.report.text import escape_markdown
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, Row, whose_words
@@ -24,10 +24,7 @@ def claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield ""
     else:
         since = f" since {v.since}" if v.since else ""
-        yield (
-            f"**{verdict.kind}**{since} (as of {verdict.as_of}, confidence {confidence(v)}). "
-            f"{safe(verdict.reason, papers)}"
-        )
+        yield (f"**{verdict.kind}**{since} ({as_of(v)}). {safe(verdict.reason, papers)}")
         yield ""
         yield f"- **Durable:** {safe(verdict.durable, papers)}"
         yield f"- **Perishable:** {'; '.join(safe(p, ()) for p in verdict.perishable) or 'nothing named'}"
@@ -40,7 +37,7 @@ def claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield ""
         yield "#### What changed it"
         yield ""
-        yield from _listed(v.changed_by, papers, "Nothing: no newer evidence speaks against it or narrows it.")
+        yield from _listed(v.changed_by, papers, v.nothing_changed)
     yield f"#### Strongest contradicting work of the last {WINDOW_MONTHS} months ({v.window[0]} to {v.window[1]})"
     yield ""
     yield from _listed(v.recent, papers, "None among the papers judged.")
@@ -99,8 +96,8 @@ def quotes(row: Row, papers: Container[str], indent: str) -> Iterator[str]:
     if row.stale_quotes:
         yield f"{indent}{numbers.count(row.stale_quotes, 'quote')} of an earlier text of the paper not shown."
         yield ""
-    if isinstance(row.evidence, ExperimentEvidence) and row.evidence.summary:
-        yield f"{indent}{safe(row.evidence.summary, papers)}"
+    if told := row.explanation:
+        yield f"{indent}Why: {safe(told, papers)}"
         yield ""
 
 

@@ -44,8 +44,16 @@ def tally(view: InquiryView) -> str:
 def confidence(v: ClaimView) -> str:
     """Say how sure the verdict is; of a claim on which nobody has taken a stand there is nothing to be sure of."""
     if v.verdict is None or v.verdict.kind is VerdictKind.UNTESTED:
-        return "none"
+        return "–"
     return numbers.share(v.verdict.confidence)
+
+
+def as_of(v: ClaimView) -> str:
+    """Say up to which day the verdict looked, and how sure it is."""
+    if v.verdict is None:
+        return ""
+    sure = "" if v.verdict.kind is VerdictKind.UNTESTED else f", confidence {confidence(v)}"
+    return f"as of {v.verdict.as_of}{sure}"
 
 
 def record(v: ClaimView) -> str:

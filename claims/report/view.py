@@ -18,6 +18,9 @@ from claims.report.timeline import Step, steps
 from claims.search import SearchRecord
 from claims.verdict import Verdict, VerdictKind
 
+MAX_SILENT = 5
+"""Neutral papers that are shown: those of which the judge was least sure."""
+
 WINDOW_MONTHS = 6
 """How far back `recent` contradicting work goes."""
 
@@ -81,6 +84,12 @@ class Row:
         if not isinstance(self.evidence, PaperEvidence) or self.paper is None:
             return ()
         return tuple(q for q in self.evidence.assessment.quotes if q.is_in(self.paper))
+
+    @property
+    def explanation(self) -> str:
+        """What the judge or the lab says for itself: our words, never the paper's."""
+        e = self.evidence
+        return e.assessment.explanation if isinstance(e, PaperEvidence) else e.summary
 
     @property
     def stale_quotes(self) -> int:
@@ -153,10 +162,19 @@ class ClaimView:
 
     @property
     def table_rows(self) -> tuple[Row, ...]:
-        """What the evidence table shows: all that counts or would have, then neutral ones, newest first."""
+        """What the evidence table shows: what counts or would have, then the unsure, then a few silent ones."""
         told = [r for r in self.rows if r.counted or r.why_not]
-        rest = [r for r in self.rows if not (r.counted or r.why_not) and r.unsure]
-        return tuple((told + rest)[:MAX_ROWS])
+        rest = [r for r in self.rows if not (r.counted or r.why_not)]
+        unsure = [r for r in rest if r.unsure]
+        silent = sorted((r for r in rest if not r.unsure), key=lambda r: (r.confidence or 0.0, r.evidence.id))
+        return tuple((told + unsure)[: MAX_ROWS - MAX_SILENT] + silent[:MAX_SILENT])
+
+    @property
+    def nothing_changed(self) -> str:
+        """What to say where nothing changed the verdict."""
+        if self.verdict is not None and self.verdict.kind is VerdictKind.UNTESTED:
+            return "Nothing: no newer work that counts takes a stand on it."
+        return "Nothing: no newer evidence speaks against it or narrows it."
 
     @property
     def tally(self) -> Counter[str]:
@@ -212,8 +230,9 @@ class InquiryView:
 
     @property
     def as_of(self) -> date:
-        """Evidence after this day was not looked at."""
-        return self.source.as_of.date()
+        """Evidence after this day was not looked at: the day asked about, or the last verdict's where that is earlier."""
+        looked = max((v.verdict.as_of for v in self.claims if v.verdict), default=None)
+        return min(self.source.as_of.date(), looked or self.source.as_of.date())
 
     @property
     def recent(self) -> tuple[Contradiction, ...]:
@@ -259,11 +278,12 @@ def view_of(dossier: InquiryDossier) -> InquiryView:
 
 
 def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
-    """Choose and order what a report or a page says about one claim."""
+    """Choose and order what a report or a page says about one claim: nothing later than its verdict looked at."""
     held = dossier.current
     verdict = held.verdict if held else None
     by_id = {e.id: _row(e, dossier.papers, verdict) for e in dossier.evidence}
     rows = tuple(sorted(by_id.values(), key=lambda r: (-r.on.toordinal(), r.evidence.id)))
+    as_of = min(as_of, verdict.as_of) if verdict else as_of
     window = (months_before(as_of, WINDOW_MONTHS), as_of)
     recent = [r for r in rows if _contradicts(r) and window[0] <= r.on <= window[1]]
     return ClaimView(

@@ -174,6 +174,15 @@ def test_the_strongest_contradicting_work_is_of_the_last_six_months_and_ranked()
     assert [r.paper.id for r in view.recent if r.paper] == ["2604.00003", "2608.00002", "2607.00004"]
 
 
+def test_the_last_six_months_end_where_the_verdict_stopped_looking() -> None:
+    it = paper("2603.00001", "2026-03-01")
+    one = dossier(claim(), [weighed(it, Stance.CONTRADICTS)], [it])
+    late = alone(one, as_of=datetime(2026, 11, 30, tzinfo=UTC))
+    view = view_of(late)
+    assert view.window == view.claims[0].window == (date(2026, 2, 21), AS_OF)
+    assert [r.paper.id for r in view.claims[0].recent if r.paper] == ["2603.00001"]
+
+
 def test_since_is_the_day_from_which_the_evidence_gives_this_verdict() -> None:
     first, second = paper("2401.00001", "2024-01-09"), paper("2501.00002", "2025-01-05")
     evidence = [weighed(first, Stance.CONTRADICTS), weighed(second, Stance.CONTRADICTS)]
@@ -214,7 +223,7 @@ def test_a_research_question_finds_its_claims_and_its_protocol() -> None:
     a, b = question_views(view_of(full()))
     assert (a.family, b.family) == ("in-context-alignment", "homogeneity")
     assert a.design and a.design.protocol == "in-context-alignment"
-    assert [v.number for v in b.claims] == [2]
+    assert [v.number for v in b.claims] == [2, 3]
 
 
 def test_a_failed_run_is_shown_with_its_reason() -> None:
