@@ -196,17 +196,20 @@ def cancel(ctx: click.Context, experiment: str, as_json: bool) -> int:
 
 @lab.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True)
+@click.option("--no-worker", is_flag=True, help="Only take requests; control workers run elsewhere.")
+@click.option("--only-worker", is_flag=True, help="No server: conduct what others take in (several machines).")
 @click.pass_context
-def serve(ctx: click.Context, host: str, port: int) -> int:
+def serve(ctx: click.Context, host: str, port: int, no_worker: bool, only_worker: bool) -> int:
     """Serve the lab over HTTP. Elsewhere than on loopback it needs RETEST_LAB_TOKEN."""
     set_up_logging(ctx.obj["debug"])
-    import subprocess
+    import os
     import sys
 
     from agent.settings import load_settings
 
     settings = load_settings()
-    return subprocess.call(
-        [sys.executable, "-m", "lab.server", "--host", host, "--port", str(port), "--home", str(settings.home)]
-    )
+    flags = ["--no-worker"] * no_worker + ["--only-worker"] * only_worker
+    arguments = [sys.executable, "-m", "lab.server", "--host", host, "--port", str(port), *flags]
+    # The lab takes this process's place, so that signals and the exit code are its own.
+    os.execve(sys.executable, arguments, {**os.environ, "RETEST_HOME": str(settings.home)})  # noqa: S606

@@ -44,7 +44,7 @@ def build_graph(parts: Parts, saver: BaseCheckpointSaver[str]) -> CompiledStateG
         ("decide", conclude.decide_claim),
         ("record", conclude.record),
     ):
-        g.add_node(name, partial(node, parts=parts), retry_policy=ONLY_RETRYABLE)  # type: ignore[call-overload]
+        g.add_node(name, partial(node, parts=parts), retry_policy=ONLY_RETRYABLE)
     g.add_edge(START, "ground")
     g.add_edge("ground", "plan")
     g.add_conditional_edges("plan", find.to_search, ["search"])
