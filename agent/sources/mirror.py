@@ -140,13 +140,17 @@ def catch_up(store: MirrorStore, index: PaperIndex, *, lock_wait_s: float | None
         return
     if mark is not None and index.stale_because is None:
         with index.writing(lock_wait_s=lock_wait_s) as batch:
-            # Papers changed at the mark itself were seen; one that came at the same microsecond shows in the count.
-            after = datetime.fromisoformat(mark) + timedelta(microseconds=1)
-            batch.add(store.iter_papers(source=Source.MIRROR, changed_since=after))
+            batch.add(_changed_after(store, mark))
         if index.count() == store.count_papers()[Source.MIRROR]:
             index.set_mark(last.isoformat())
             return
     rebuild(store, index, lock_wait_s=lock_wait_s)
+
+
+def _changed_after(store: MirrorStore, mark: str) -> Iterator[Paper]:
+    """Papers changed at the mark itself were seen; one that came at the same microsecond shows in the count."""
+    after = datetime.fromisoformat(mark) + timedelta(microseconds=1)
+    return store.iter_papers(source=Source.MIRROR, changed_since=after)
 
 
 def rebuild(store: MirrorStore, index: PaperIndex, *, lock_wait_s: float | None = None) -> int:
@@ -169,12 +173,14 @@ def settle(store: MirrorStore, index: PaperIndex) -> None:
 
 def mirror_status(store: MirrorStore, index: PaperIndex) -> MirrorStatus:
     """Tell how the mirror stands."""
-    last = store.last_change()
+    last, mark = store.last_change(), index.mark()
+    unseen = None if mark is None else next(_changed_after(store, mark), None)
+    n_papers = store.count_papers()[Source.MIRROR]
     return MirrorStatus(
-        n_papers=store.count_papers()[Source.MIRROR],
+        n_papers=n_papers,
         n_indexed=index.count(),
         index_bytes=index.disk_bytes(),
-        is_current=index.mark() == (last.isoformat() if last else None),
+        is_current=unseen is None and index.count() == n_papers,
         stale_because=index.stale_because,
         changed_at=last,
     )

@@ -175,6 +175,7 @@ def import_snapshot(
                 uncommitted += len(lines)
                 if uncommitted >= commit_every:
                     batch.commit()
+                    settle(store, index)
                     store.set_cursor(cursor, str(last))
                     uncommitted = 0
                 done.seconds = time.monotonic() - started
@@ -240,8 +241,13 @@ def _streams(path: Path, stack: ExitStack) -> Iterator[IO[bytes]]:
 def _members(archive: zipfile.ZipFile, stack: ExitStack) -> Iterator[IO[bytes]]:
     names = [name for name in archive.namelist() if name.lower().endswith((".json", ".jsonl", ".ndjson"))]
     if not names:
-        raise zipfile.BadZipFile("it holds no .json or .jsonl file")
-    return (_buffered(stack.enter_context(archive.open(name))) for name in names)
+        raise UnreadableDocument(f"{archive.filename or 'the archive'} holds no .json or .jsonl file")
+    for name in names:
+        try:
+            member = archive.open(name)
+        except (RuntimeError, NotImplementedError) as exc:  # a password, a compression that zipfile does not know
+            raise UnreadableDocument(f"{name} in the archive cannot be opened: {exc}") from exc
+        yield _buffered(stack.enter_context(member))
 
 
 def _buffered(stream: Any) -> IO[bytes]:

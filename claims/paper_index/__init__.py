@@ -128,13 +128,20 @@ class PaperIndex:
             batch.remove(ids)
 
     def mark(self) -> str | None:
-        """Give what `set_mark` noted last: how far the index has seen its table; None when that is not known."""
+        """Give what `set_mark` noted last: how far the index has seen its table; None when that is not known.
+
+        When another process moved it on, what that process committed is seen from here on.
+        """
         if self.folder is None:
             return self._mark
         try:
-            return (self.folder / "seen").read_text() or None
+            mark = (self.folder / "seen").read_text() or None
         except OSError:
-            return None
+            mark = None
+        if mark != self._mark:
+            self._index.reload()
+            self._mark = mark
+        return mark
 
     def set_mark(self, mark: str | None) -> None:
         """Note how far the index has seen its table. Call it after the commit that made it so."""

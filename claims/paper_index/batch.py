@@ -18,6 +18,7 @@ class IndexBatch:
     def __init__(self, index: tantivy.Index, writer: tantivy.IndexWriter) -> None:
         self._index = index
         self._writer = writer
+        index.reload()  # Another process may have committed while we waited for the writer.
         self._searcher = index.searcher()
         self._pending: set[str] = set()
 

@@ -245,6 +245,16 @@ def test_a_second_writer_waits_and_then_says_who_is_in_the_way(tmp_path):
     assert PaperIndex.open(tmp_path).count() == len(PAPERS)
 
 
+def test_two_that_write_in_turn_see_each_others_papers(tmp_path):
+    one, other = PaperIndex.open(tmp_path), PaperIndex.open(tmp_path)
+    for _ in range(3):
+        one.add(PAPERS)
+        other.add(PAPERS)
+    one.set_mark("noon")
+    assert other.mark() == "noon"
+    assert one.count() == other.count() == PaperIndex.open(tmp_path).count() == len(PAPERS)
+
+
 def test_threads_read_while_one_writes():
     index = PaperIndex.in_memory(PAPERS)
 

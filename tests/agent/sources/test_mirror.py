@@ -110,6 +110,14 @@ def test_a_search_sees_what_was_put_away_and_never_indexed(store, tmp_path):
     assert status.index_bytes > 0
 
 
+def test_papers_of_other_sources_do_not_make_the_index_old(store):
+    index = PaperIndex.in_memory()
+    store.put_papers(PAPERS)
+    catch_up(store, index)
+    store.put_papers([a_paper("2607.00009", source=Source.ARXIV)])
+    assert mirror_status(store, index).is_current
+
+
 def test_a_changed_paper_is_found_by_its_new_words(store):
     index = PaperIndex.in_memory()
     source = MirrorSource(store, index)

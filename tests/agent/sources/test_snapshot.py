@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -171,6 +172,14 @@ def test_a_file_without_a_single_record_is_an_error_and_not_an_empty_import(tmp_
     path = tmp_path / "s.jsonl"
     path.write_bytes(content)
     with pytest.raises(UnreadableDocument, match=r"s\.jsonl"):
+        import_snapshot([path], store, index)
+
+
+def test_an_archive_without_records_is_an_error(tmp_path, store, index):
+    path = tmp_path / "s.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("README.txt", "nothing here")
+    with pytest.raises(UnreadableDocument, match=r"no \.json"):
         import_snapshot([path], store, index)
 
 
