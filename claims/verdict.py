@@ -5,7 +5,7 @@ The same evidence gives the same verdict tomorrow. What each threshold costs on 
 this file, and a test keeps that table equal to the code.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -168,8 +168,9 @@ def decide(claim: Claim, evidence: Sequence[Evidence], as_of: date, *, threshold
     nothing at all, unless it is a better judge's word on the same paper.
     """
     sorted_ = _sort(claim, evidence, as_of, thresholds)
-    ruling = _rule(sorted_.counted, thresholds)
-    read_first = _could_change(ruling.kind, sorted_, thresholds)
+    sides = {stance: _side(sorted_.counted, stance) for stance in _TAKING}
+    ruling = _rule(sides, thresholds)
+    read_first = _could_change(ruling.kind, sides, sorted_.unsure, thresholds)
     parts = split(claim.text)
     return Verdict(
         claim_id=claim.id,
@@ -177,9 +178,9 @@ def decide(claim: Claim, evidence: Sequence[Evidence], as_of: date, *, threshold
         as_of=as_of,
         confidence=round(min(1.0, max(0.0, ruling.confidence)), 4),
         changed_by=ruling.changed_by,
-        support=_side(sorted_.counted, Stance.SUPPORTS).ids,
-        against=_side(sorted_.counted, Stance.CONTRADICTS).ids,
-        qualifying=_side(sorted_.counted, Stance.QUALIFIES).ids,
+        support=sides[Stance.SUPPORTS].ids,
+        against=sides[Stance.CONTRADICTS].ids,
+        qualifying=sides[Stance.QUALIFIES].ids,
         not_counted=sorted_.not_counted,
         durable=parts.durable,
         perishable=parts.perishable,
@@ -197,8 +198,12 @@ def _digest(counted: Sequence[_Counted]) -> str:
     return digest(sorted(rows, key=str))
 
 
-def _rule(counted: Sequence[_Counted], t: Thresholds) -> _Ruling:
-    support, against, qualifying = (_side(counted, s) for s in (Stance.SUPPORTS, Stance.CONTRADICTS, Stance.QUALIFIES))
+_TAKING = (Stance.CONTRADICTS, Stance.QUALIFIES, Stance.SUPPORTS)
+"""The stances that take a stand, in the order in which unsure ones are worth reading."""
+
+
+def _rule(sides: Mapping[Stance, _Side], t: Thresholds) -> _Ruling:
+    against, qualifying, support = (sides[stance] for stance in _TAKING)
     total = support.weight + against.weight + qualifying.weight
     if not total:
         return _Ruling(VerdictKind.UNTESTED, t.untested_confidence, (), "Nothing newer than the claim takes a stand.")
@@ -251,15 +256,18 @@ def _side(counted: Iterable[_Counted], stance: Stance) -> _Side:
     return _Side(tuple(items), tuple(strongest.values()), len(covering))
 
 
-def _could_change(kind: VerdictKind, sorted_: _Sorted, t: Thresholds) -> tuple[str, ...]:
+def _could_change(
+    kind: VerdictKind, sides: Mapping[Stance, _Side], unsure: Sequence[_Counted], t: Thresholds
+) -> tuple[str, ...]:
     """Find the unsure stances that could change the verdict: alone first, then only together with others alike."""
     alone: list[_Counted] = []
     together: list[_Counted] = []
-    for stance in (Stance.CONTRADICTS, Stance.QUALIFIES, Stance.SUPPORTS):
-        leaning = sorted((u for u in sorted_.unsure if u.stance is stance), key=lambda u: (-u.on.toordinal(), u.id))
-        flips = [u for u in leaning if _rule((*sorted_.counted, u), t).kind is not kind]
+    for stance in _TAKING:
+        counted = sides[stance].items
+        leaning = sorted((u for u in unsure if u.stance is stance), key=lambda u: (-u.on.toordinal(), u.id))
+        flips = [u for u in leaning if _rule({**sides, stance: _side((*counted, u), stance)}, t).kind is not kind]
         alone += flips
-        if not flips and leaning and _rule((*sorted_.counted, *leaning), t).kind is not kind:
+        if not flips and leaning and _rule({**sides, stance: _side((*counted, *leaning), stance)}, t).kind is not kind:
             together += leaning
     return tuple(dict.fromkeys(u.id for u in (*alone, *together)))
 

@@ -1,14 +1,16 @@
 """Independent voices: papers that share an author are one voice, however many papers they are.
 
 Names are compared without case, accents and punctuation. A name known by initials only (`J. Smith`) ties with every
-full name that it may stand for. Of a list of more than `MANY_AUTHORS` only the first three and the last name tie: two
-consortium papers with a thousand names each share somebody by chance, and sharing the leads is what makes one voice.
+full name that it may stand for, and two people of one name are taken for one: voices are rather under- than
+overcounted. Of a list of more than `MANY_AUTHORS` only the first three and the last name tie: two consortium papers
+with a thousand names each share somebody by chance, and sharing the leads is what makes one voice.
 Papers without known authors are one voice together, because nothing shows that they are independent.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 MANY_AUTHORS = 40
 """Names from which a list is read as a consortium's."""
@@ -34,9 +36,17 @@ def voices(author_lists: Sequence[Sequence[str]]) -> list[int]:
     for i, authors in enumerate(author_lists):
         for key in sorted(_keys(authors)):
             unite(seen.setdefault(key, i), i)
+    full: dict[tuple[str, str], list[int]] = {}
+    for key, i in seen.items():
+        full.setdefault(_short(key), []).append(i)
+    for key, i in seen.items():
+        if _is_short(key):
+            for other in full[_short(key)]:
+                unite(i, other)
     return [root(i) for i in range(len(author_lists))]
 
 
+@lru_cache(maxsize=65_536)
 def normal_name(author: str) -> str:
     """Fold one author's name: lower case, no accents, no punctuation, given names first; empty when it names nobody."""
     name = author
@@ -47,6 +57,17 @@ def normal_name(author: str) -> str:
     folded = " ".join(re.sub(r"[^\w\s]|_", " ", plain).split())
     folded = re.sub(r"(?: and)? et al$", "", folded)
     return "" if _NOT_A_NAME.match(folded) else folded
+
+
+def _short(name: str) -> tuple[str, str]:
+    """Give the first initial and the family name."""
+    return name[:1], name.rsplit(" ", 1)[-1]
+
+
+def _is_short(name: str) -> bool:
+    """Tell whether all given names are initials."""
+    given = name.split(" ")[:-1]
+    return bool(given) and all(len(part) == 1 for part in given)
 
 
 def _keys(authors: Sequence[str]) -> set[str]:

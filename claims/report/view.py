@@ -230,7 +230,7 @@ class InquiryView:
 
     @property
     def as_of(self) -> date:
-        """Evidence after this day was not looked at: the day asked about, or the last verdict's where that is earlier."""
+        """Evidence after this day was not looked at: the day asked about, or the last verdict's if earlier."""
         looked = max((v.verdict.as_of for v in self.claims if v.verdict), default=None)
         return min(self.source.as_of.date(), looked or self.source.as_of.date())
 

@@ -165,6 +165,10 @@ def test_papers_that_share_an_author_are_one_voice_under_any_spelling() -> None:
     assert voices(lists) == [0, 0, 0, 3]
 
 
+def test_an_abbreviated_name_ties_with_the_full_name_that_it_may_stand_for() -> None:
+    assert voices([("John Q. Smith",), ("J. Smith",), ("Jane Doe",), ("K. Smith",)]) == [0, 0, 2, 3]
+
+
 def test_papers_without_known_authors_are_one_voice_together() -> None:
     assert voices([(), ("et al.",), ("A B",), ()]) == [0, 0, 2, 0]
 
