@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from claims.clock import FrozenClock
 from claims.errors import InputError, SchemaMismatch, StoreError, StoreFull, StoreLocked
+from claims.paper import Paper
 from claims.store import Store
 from claims.store.engine import translate
 from tests.factories import NOON, a_claim, a_paper, a_verdict, paper_evidence
@@ -75,6 +77,7 @@ OPEN_AS_NOBODY = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
 from claims.errors import StoreFull
+from claims.paper import Paper
 from claims.store import Store
 import alembic.command
 if os.geteuid() == 0:
@@ -166,6 +169,7 @@ def test_every_error_that_postgres_may_raise_for_a_lock_is_worth_repeating() -> 
 
 PUT = """
 import sys
+from claims.paper import Paper
 from claims.store import Store
 from tests.factories import a_paper
 with Store.open(sys.argv[1]) as store:
@@ -203,6 +207,7 @@ def test_an_import_killed_in_the_middle_is_finished_by_the_next(database_url: st
 
 WRITE = """
 import sys
+from claims.paper import Paper
 from claims.store import Store
 from tests.factories import NOON, a_claim, a_paper, a_search, a_verdict, a_grounding, an_experiment, paper_evidence
 with Store.open(sys.argv[1]) as store:
@@ -246,3 +251,17 @@ def test_an_error_in_the_middle_of_a_write_leaves_nothing_behind(database_url: s
             raise KeyError
         assert store.add_evidence([paper_evidence()]) == 1
         assert store.record_verdict(a_verdict()).supersedes is None
+
+
+def test_threads_may_share_one_store(database_url: str) -> None:
+    with Store.open(database_url) as store:
+        store.put_claim(a_claim())
+        papers = [a_paper(f"2401.{n:05d}") for n in range(1, 41)]
+
+        def weigh(paper: Paper) -> int:
+            store.put_papers([paper])
+            return store.add_evidence([paper_evidence(store.paper(paper.id))])
+
+        with ThreadPoolExecutor(20) as pool:
+            assert sum(pool.map(weigh, papers)) == 40
+        assert len(store.evidence(a_claim().id)) == 40
