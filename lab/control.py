@@ -19,6 +19,7 @@ from claims.clock import Clock
 from lab.conduct import Conductor
 from lab.drivers.driver import Driver
 from lab.drivers.local import LocalDriver
+from lab.drivers.ray import RayDriver
 from lab.ledger import Ledger
 from lab.runs import MAX_ATTEMPTS, Ending, Order, held
 from lab.settings import LabSettings
@@ -35,7 +36,9 @@ _WORKFLOW = "retest_run"
 
 
 def make_driver(settings: LabSettings, clock: Clock) -> Driver:
-    """Give the driver that the settings name."""
+    """Give the driver that the settings name. Raises LabError when Ray is named and not installed."""
+    if settings.driver == "ray":
+        return RayDriver(settings, clock)
     return LocalDriver(settings, clock)
 
 

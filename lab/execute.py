@@ -31,6 +31,7 @@ from lab.runs import (
     ProcessNote,
     RunFolder,
     bytes_digest,
+    take,
     write_atomic,
     write_model,
 )
@@ -41,6 +42,7 @@ _LOOK_S = 0.1
 """Seconds between two looks at the trainer; memory and cancellation are looked at every fifth time."""
 _REFUSED_CODE = 3
 """Exit code of a trainer whose protocol cannot run the spec."""
+_RESERVE = ".reserve"
 _RESERVE_BYTES = 16_384
 """Disk space that is kept back at the start, so that the end can be written on a full disk."""
 
@@ -59,20 +61,27 @@ def main(folder: Path) -> int:
     if spec is None:
         sys.stderr.write(f"{folder} holds no spec.json: nothing to run\n")
         return 2
+    if not fds:
+        # Started by hand or by a cluster, which hands on no descriptors.
+        lock = take(attempt.lock, within_s=1.0)
+        if lock is None:
+            sys.stderr.write(f"{folder} is being run by another process\n")
+            return 4
+        fds = [lock]
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     clock = SystemClock()
     me = identify(os.getpid())
     assert me is not None, "a process finds itself"
     note = ProcessNote(pid=me.pid, started=me.started, host=os.uname().nodename, at=clock.now())
     write_model(folder / "process.json", note)
-    reserve = folder / ".reserve"
+    reserve = folder / _RESERVE
     with contextlib.suppress(OSError):
         reserve.write_bytes(b"\0" * _RESERVE_BYTES)
     began = time.monotonic()
     keeper = os.getpid()
     trainer = os.fork()
     if trainer == 0:
-        _train(attempt, spec, keeper, lock=fds[0] if fds else None)
+        _train(attempt, spec, keeper, lock=fds[0])
     watched = _watch(attempt, spec, trainer)
     kill_all(attempt.mark)
     _reap()
@@ -180,16 +189,15 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _train(attempt: Attempt, spec: AttemptSpec, keeper: int, *, lock: int | None) -> NoReturn:
+def _train(attempt: Attempt, spec: AttemptSpec, keeper: int, *, lock: int) -> NoReturn:
     """Be the trainer: run the protocol and leave. Never returns into the keeper's code."""
     code = 1
     try:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != keeper:
             os._exit(1)
-        if lock is not None:
-            # The slots stay with whoever runs; the attempt's lock says that the keeper lives.
-            os.close(lock)
+        # The slots stay with whoever runs; the attempt's lock says that the keeper lives.
+        os.close(lock)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.nice(int(os.environ.get("RETEST_LAB_NICENESS", "0") or 0))
         _limit_threads(spec.limits.cpus)
@@ -197,7 +205,11 @@ def _train(attempt: Attempt, spec: AttemptSpec, keeper: int, *, lock: int | None
         os.chdir(attempt.work)
         code = _run_protocol(attempt, spec)
     except BaseException as exc:  # noqa: BLE001 - the trainer's outermost frame: whatever happened is the run's end
-        traceback.print_exc()
+        # On a full disk, this is the room in which to say so.
+        (attempt.folder / _RESERVE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+            sys.stderr.flush()
         with contextlib.suppress(OSError):
             write_atomic(attempt.folder / "error.txt", f"{type(exc).__name__}: {exc}"[:2000].encode())
     finally:

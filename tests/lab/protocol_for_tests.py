@@ -106,7 +106,7 @@ class _span:
     def _write(self, word: str) -> None:
         if self._mark:
             with Path(self._mark).open("a") as file:
-                file.write(f"{word} {self._seed} {time.monotonic():.3f} {os.getpid()}\n")
+                file.write(f"{word} {self._seed} {time.monotonic():.3f} {os.getpid()} {os.getppid()}\n")
 
     def __enter__(self) -> None:
         self._write("start")
