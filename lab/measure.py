@@ -1,7 +1,7 @@
 """Measuring: answers of a model, and scores of answers as measurements."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from claims.experiment import Measurement
 from lab.models import Loaded
@@ -55,7 +55,7 @@ def answers(
     return texts
 
 
-def share(name: str, arm: str, hits: Sequence[bool | float]) -> Measurement:
+def share(name: str, arm: str, hits: Iterable[bool | float]) -> Measurement:
     """Give the mean of per-item scores in [0, 1] as a measurement with its item spread."""
     scores = [float(hit) for hit in hits]
     if not scores:

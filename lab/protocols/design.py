@@ -80,8 +80,8 @@ class Contrast(NamedTuple):
     smallest_effect: float = 0.0
     bound: float = 1.0
     """registered cut: a seed's difference beyond it counts as it (see lab/statistics.py)"""
-    plus_metric: str | None = None
-    """metric of the `plus` arm where it is another one than `metric`"""
+    minus_metric: str | None = None
+    """metric of the `minus` arm where it is another one than `metric`"""
 
     @property
     def name(self) -> str:
@@ -191,8 +191,8 @@ class Design(ABC):
     def _value(self, measurements: Sequence[Measurement], contrast: Contrast) -> float | None:
         """Give one seed's difference, or None when an arm was not measured."""
         by = {(m.arm, m.name): m.value for m in measurements}
-        plus = by.get((contrast.plus, contrast.plus_metric or contrast.metric))
-        minus = by.get((contrast.minus, contrast.metric))
+        plus = by.get((contrast.plus, contrast.metric))
+        minus = by.get((contrast.minus, contrast.minus_metric or contrast.metric))
         return None if plus is None or minus is None else plus - minus
 
     def _differences(self, seeds: Sequence[Finished], contrast: Contrast) -> tuple[list[int], list[float]]:
@@ -262,8 +262,8 @@ def _item_se(seeds: Sequence[Finished], contrast: Contrast) -> float | None:
     errors = []
     for seed in seeds:
         by = {(m.arm, m.name): m for m in seed.measurements}
-        plus = by.get((contrast.plus, contrast.plus_metric or contrast.metric))
-        minus = by.get((contrast.minus, contrast.metric))
+        plus = by.get((contrast.plus, contrast.metric))
+        minus = by.get((contrast.minus, contrast.minus_metric or contrast.metric))
         error = statistics.item_standard_error(plus, minus) if plus and minus else None
         if error is not None:
             errors.append(error)

@@ -12,7 +12,7 @@ from lab.models import Loaded
 from lab.protocols.design import Parameters
 from lab.protocols.protocol import Report
 from lab.steps import Point, Steps
-from lab.worlds.task import Example, Item, data_digest, exact, stream
+from lab.worlds.task import Example, Item, Pair, data_digest, exact, stream
 
 Probe = Callable[[Loaded], dict[str, float]]
 """Scores that show that a base learned its world."""
@@ -41,30 +41,37 @@ class Workbench:
         probe: Probe,
         *,
         name: str = "base",
-        **shape: int,
+        model: str | None = None,
+        revision: str | None = None,
+        width: int | None = None,
+        layers: int | None = None,
     ) -> Loaded:
         """Give the model that the arms start from, pre-trained on the world's corpus (or taught it, for a hub model).
 
         Cached by the digest of everything that goes into it. `probe` scores it once, when it is built; its scores and
-        the learning curve go on record. `shape` overrides width, layers or steps for a second, smaller base.
+        the learning curve go on record. The last arguments are for a second base of another size; they default to the
+        parameters.
         """
         p = self._params
-        size = models.Shape(
-            width=shape.get("width", p.width), layers=shape.get("layers", p.layers), heads=p.heads, context=p.context
-        )
+        size = models.Shape(width=width or p.width, layers=layers or p.layers, heads=p.heads, context=p.context)
         steps = Steps(
-            steps=shape.get("steps", p.pretrain_steps),
+            steps=p.pretrain_steps,
             batch_size=p.pretrain_batch,
             learning_rate=p.pretrain_learning_rate,
-            warmup_steps=max(1, shape.get("steps", p.pretrain_steps) // 20),
+            warmup_steps=max(1, p.pretrain_steps // 20),
             lora_rank=p.lora_rank,
         )
         examples = corpus()
+        source, pin = (p.model, p.revision) if model is None else (model, revision or "")
 
         from lab.recipes import sft
 
         def build() -> tuple[Loaded, dict[str, Any]]:
-            start = self._start(size, vocabulary)
+            start = (
+                models.build_tiny(size, vocabulary, p.base_seed)
+                if source == "tiny"
+                else models.load_pinned(source, pin)
+            )
             trained = sft.run(
                 start, examples, steps, seed=p.base_seed, out=self.folder / name, tell=self.report, arm=name,
                 phase="pretrain",
@@ -78,8 +85,8 @@ class Workbench:
 
         recipe = {
             "built_by": 1,
-            "model": p.model,
-            "revision": p.revision,
+            "model": source,
+            "revision": pin,
             "shape": size.model_dump(),
             "steps": steps.model_dump(),
             "seed": p.base_seed,
@@ -110,6 +117,52 @@ class Workbench:
         trained = sft.run(
             start, examples, how, seed=self.number(shuffle), out=self.folder / arm, tell=self.report, arm=arm
         )
+        return self.keep(arm, trained.loaded, trained.curve, trained.seconds)
+
+    def prefer(
+        self,
+        arm: str,
+        start: Loaded,
+        pairs: Sequence[Pair],
+        *,
+        beta: float,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+    ) -> Loaded:
+        """Train a copy of `start` with DPO on the pairs."""
+        from lab.recipes import dpo
+
+        how = self.steps(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+        self.note_data(arm, pairs)
+        trained = dpo.run(
+            start, pairs, how, beta=beta, seed=self.number(arm), out=self.folder / arm, tell=self.report, arm=arm
+        )
+        return self.keep(arm, trained.loaded, trained.curve, trained.seconds)
+
+    def reinforce(
+        self,
+        arm: str,
+        start: Loaded,
+        items: Sequence[Item],
+        reward: Callable[[Item, str], float],
+        *,
+        group: int,
+        beta: float,
+        max_new_tokens: int,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+    ) -> Loaded:
+        """Train a copy of `start` with GRPO on its own answers to the items."""
+        from lab.recipes import grpo
+
+        how = self.steps(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+        self.note_data(arm, items)
+        trained = grpo.run(
+            start, items, reward, how, group=group, max_new_tokens=max_new_tokens, beta=beta, seed=self.number(arm),
+            out=self.folder / arm, tell=self.report, arm=arm,
+        )  # fmt: skip
         return self.keep(arm, trained.loaded, trained.curve, trained.seconds)
 
     def steps(
@@ -161,12 +214,6 @@ class Workbench:
             "wall_seconds": round(time.monotonic() - self._began, 2),
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         }
-
-    def _start(self, size: models.Shape, vocabulary: Sequence[str]) -> Loaded:
-        p = self._params
-        if p.model == "tiny":
-            return models.build_tiny(size, vocabulary, p.base_seed)
-        return models.load_pinned(p.model, p.revision)
 
 
 def accuracy(loaded: Loaded, items: Sequence[Item], *, max_new_tokens: int = 12) -> float:
