@@ -16,14 +16,25 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import tantivy
 
 from claims.errors import CouldNotLook, StoreLocked
 from claims.paper import Paper
 from claims.paper_index.batch import IndexBatch
-from claims.paper_index.fields import SCHEMA, analyse, analysed, clean, english, names, schema, terms_of, title_key
+from claims.paper_index.fields import (
+    SCHEMA,
+    SCHEMA_FIELDS,
+    analyse,
+    analysed,
+    clean,
+    english,
+    names,
+    terms_of,
+    title_key,
+)
+from claims.paper_index.window import WIDE, Scored, Window
 from claims.search import Hit
 
 __all__ = ["SCHEMA", "IndexBatch", "PaperIndex", "analysed", "terms_of", "title_key"]
@@ -42,7 +53,7 @@ _Query = tantivy.Query
 _SHOULD, _MUST = tantivy.Occur.Should, tantivy.Occur.Must
 
 
-_SCHEMA = schema()
+_SCHEMA = SCHEMA_FIELDS
 
 
 class PaperIndex:
@@ -60,6 +71,7 @@ class PaperIndex:
         """why it was begun anew and wants `rebuild`; None when what was there could be opened"""
         self._lock_wait_s = lock_wait_s
         self._mark: str | None = None
+        self._shares: dict[tuple[Window, int], float] = {}
 
     @classmethod
     def open(cls, folder: Path, *, lock_wait_s: float = 60.0) -> "PaperIndex":
@@ -259,23 +271,43 @@ class PaperIndex:
     ) -> list[Hit]:
         if limit < 1:
             return []
-        if since is not None:
-            clauses.append((_MUST, _window("last_day", since.toordinal(), None)))
-        if until is not None:
-            clauses.append((_MUST, _window("first_day", None, until.toordinal())))
         if categories:
             wanted = _Query.term_set_query(_SCHEMA, "category", [clean(c) for c in categories])
             clauses.append((_MUST, _Query.const_score_query(wanted, 0.0)))
-        query = clauses[0][1] if len(clauses) == 1 else _Query.boolean_query(clauses)
         try:
             searcher = self._index.searcher()
             hits = [
                 Hit.model_construct(paper_id=searcher.doc(address)["id"][0], score=float(score))
-                for score, address in searcher.search(query, limit, count=False).hits
+                for score, address in self._best(searcher, clauses, Window(since, until), limit)
             ]
         except (ValueError, OSError) as exc:
             raise CouldNotLook("the paper index", f"it is damaged, rebuild it: {exc}") from exc
         return sorted(hits, key=lambda hit: (-hit.score, hit.paper_id))
+
+    def _best(
+        self,
+        searcher: tantivy.Searcher,
+        clauses: list[tuple[tantivy.Occur, tantivy.Query]],
+        window: Window,
+        limit: int,
+    ) -> list[Scored]:
+        share = self._share(searcher, window)
+        if share >= WIDE:
+            n = limit if window.is_open else int(limit / share * 1.25) + 20
+            top = searcher.search(_all_of(clauses), n, count=False).hits
+            kept = window.sift(searcher, top)
+            if len(kept) >= limit or len(top) < n:
+                return kept[:limit]
+        return searcher.search(_all_of([*clauses, *window.clauses()]), limit, count=False).hits
+
+    def _share(self, searcher: tantivy.Searcher, window: Window) -> float:
+        """Remember the shares of a few windows: a claim's questions all ask for the same one."""
+        key = (window, searcher.num_docs)
+        if key not in self._shares:
+            if len(self._shares) > 256:
+                self._shares.clear()
+            self._shares[key] = window.share(searcher)
+        return self._shares[key]
 
     def _writer(self, lock_wait_s: float, heap_bytes: int, n_threads: int) -> tantivy.IndexWriter:
         deadline = time.monotonic() + lock_wait_s
@@ -307,7 +339,5 @@ def _boost(query: tantivy.Query, factor: float) -> tantivy.Query:
     return query if factor == 1.0 else _Query.boost_query(query, factor)
 
 
-def _window(field: str, lower: int | None, upper: int | None) -> tantivy.Query:
-    bounds: Any = {"lower_bound": lower, "upper_bound": upper}
-    days = _Query.range_query(_SCHEMA, field, tantivy.FieldType.Integer, **bounds)
-    return _Query.const_score_query(days, 0.0)
+def _all_of(clauses: list[tuple[tantivy.Occur, tantivy.Query]]) -> tantivy.Query:
+    return clauses[0][1] if len(clauses) == 1 else _Query.boolean_query(clauses)

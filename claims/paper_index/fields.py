@@ -38,6 +38,8 @@ def schema() -> tantivy.Schema:
     return build.build()
 
 
+SCHEMA_FIELDS: Final = schema()
+"""The fields, built once."""
 _ENGLISH = english()
 _NAMES = names()
 

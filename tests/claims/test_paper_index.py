@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +99,33 @@ def test_a_window_does_not_change_scores(index):
     free = {hit.paper_id: hit.score for hit in index.search("reward models")}
     dated = index.search("reward models", since=date(2020, 1, 1), until=date(2030, 1, 1))
     assert {hit.paper_id: hit.score for hit in dated} == pytest.approx(free)
+
+
+def test_the_quick_way_through_a_window_gives_what_the_plain_one_does(monkeypatch):
+    day = date(2024, 1, 1)
+    papers = [
+        a_paper(
+            f"2401.{n:05}",
+            title="Reward" if n % 3 else "Models of reward",
+            abstract="reward " * (n % 17) + "filler " * (n % 23),
+            published=StatedDate.day(day + timedelta(days=n * 7 % 400)),
+        )
+        for n in range(1, 400)
+    ]
+    index = PaperIndex.in_memory(papers)
+    windows = [
+        (day + timedelta(days=a), day + timedelta(days=b)) for a, b in ((0, 400), (50, 300), (0, 150), (390, 400))
+    ]
+    asked = [(*w, limit) for w in [*windows, (None, windows[1][1]), (windows[1][0], None)] for limit in (1, 10, 500)]
+
+    def answers():
+        return [index.search("reward models", since=a, until=b, limit=limit) for a, b, limit in asked]
+
+    quick = answers()
+    monkeypatch.setattr("claims.paper_index.WIDE", 2.0)
+    for one, other in zip(quick, answers(), strict=True):
+        assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other])
+    assert len(quick[0]) == 1 and len(quick[2]) == 399
 
 
 def test_the_limit_is_kept_and_best_comes_first(index):
