@@ -1,7 +1,8 @@
 """A `retest run` without its command line that dies at a chosen place: `python -m tests.agent.killed_run HOME NODE N`.
 
-It dies by SIGKILL when NODE is entered for the N-th time; `judged` dies after the judge gave a batch of stances and before
-they are stored. With NODE `never` it runs to its end. Every paper that the judge reads is written to `judged.txt`.
+It dies by SIGKILL when NODE is entered for the N-th time; `judged` dies after the judge gave a batch of stances and
+before they are stored. With NODE `never` it runs to its end. Every paper that the judge reads is written to
+`judged.txt`.
 """
 
 import os
@@ -65,27 +66,30 @@ def main(home: Path, node: str, n: int) -> None:
     clock = SystemClock()
     inquiry = parse_inquiry(example_inquiry())
     use_lab = node in ("dispatch", "await_run") or (home / "use-lab").exists()
-    with open_store(settings, clock) as store, open_checkpoints(settings) as saver:
-        with open_lab(settings, wanted=use_lab) as lab:
-            parts = Parts(
-                store=store,
-                sources=open_sources("library", store, settings),
-                judge=LoggedJudge(home / "judged.txt", killer),
-                clock=clock,
-                lab=lab.client,
-                no_lab_because=lab.why_not,
-                protocols=lab.protocols,
-                enter=killer,
-            )
-            wish = Wish(
-                as_of=date(2026, 8, 21),
-                sources=tuple(parts.sources),
-                use_lab=use_lab,
-                seeds=2,
-                yes=True,
-                only=tuple(claim.id for claim in inquiry.claims[:CLAIMS]),
-            )
-            done = run_inquiry(inquiry, wish, replace(parts), saver, locks=home / "locks")
+    with (
+        open_store(settings, clock) as store,
+        open_checkpoints(settings) as saver,
+        open_lab(settings, wanted=use_lab) as lab,
+    ):
+        parts = Parts(
+            store=store,
+            sources=open_sources("library", store, settings),
+            judge=LoggedJudge(home / "judged.txt", killer),
+            clock=clock,
+            lab=lab.client,
+            no_lab_because=lab.why_not,
+            protocols=lab.protocols,
+            enter=killer,
+        )
+        wish = Wish(
+            as_of=date(2026, 8, 21),
+            sources=tuple(parts.sources),
+            use_lab=use_lab,
+            seeds=2,
+            yes=True,
+            only=tuple(claim.id for claim in inquiry.claims[:CLAIMS]),
+        )
+        done = run_inquiry(inquiry, wish, replace(parts), saver, locks=home / "locks")
     for outcome in done.outcomes:
         print(outcome.claim_id, outcome.state.get("verdict"), outcome.error or "")
 
