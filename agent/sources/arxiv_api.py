@@ -111,7 +111,13 @@ class PoliteAdapter(HTTPAdapter):
                 continue
             if response.is_redirect:
                 return _with_body(response, body)
-            page = self._checked(status, body)
+            try:
+                page = self._checked(status, body)
+            except SourceUnreadable:
+                if last:
+                    raise
+                self._sleep(backoff_s(attempt))
+                continue
             if page.is_broken_promise:
                 if last:
                     raise SourceUnreachable("arxiv", f"an empty page where {page.total} results were promised")
