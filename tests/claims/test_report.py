@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from claims.claim import Anchor
 from claims.dossier import Dossier, InquiryDossier
@@ -438,6 +440,49 @@ def test_markdown_of_hostile_texts_has_no_image_no_html_and_no_foreign_link() ->
     assert "www.evil" not in text and "me@evil" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} <= {6, 7}
+
+
+def tokens(markdown: str) -> list[Token]:
+    flat: list[Token] = []
+    for block in MarkdownIt("commonmark").enable("table").parse(markdown):
+        flat += [block, *(block.children or [])]
+    return flat
+
+
+@pytest.mark.parametrize("report", [full, attacked])
+def test_a_markdown_parser_finds_no_html_no_image_and_only_links_to_held_papers(report) -> None:
+    dossier = report()
+    found = tokens(render(dossier, "md"))
+    assert not {"html_inline", "html_block", "image", "fence", "code_block"} & {t.type for t in found}
+    links = {str(t.attrGet("href")) for t in found if t.type == "link_open"}
+    assert links and links <= {p.url for p in view_of(dossier).papers.values()}
+    levels = [int(t.tag[1]) for t in found if t.type == "heading_open"]
+    assert levels[0] == 1 and all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def test_colours_of_both_schemes_have_the_contrast_that_text_needs() -> None:
+    schemes = re.findall(r":root \{(.*?)\}", style_sheet(), re.DOTALL)[:2]
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", scheme))
+        pairs = [(ink, on) for ink in ("ink", "soft", "link") for on in ("ground", "card")]
+        pairs += [(s, f"{s}-tint") for s in ("supports", "qualifies", "contradicts", "neutral", "contested")]
+        pairs += [(s, "ground") for s in ("supports", "qualifies", "contradicts")] + [("ink", "warn")]
+        for ink, on in pairs:
+            assert contrast(colours[ink], colours[on]) >= 4.5, (ink, on)
+
+
+def contrast(one: str, other: str) -> float:
+    """Give the WCAG 2.2 contrast ratio of two colours."""
+
+    def luminance(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+        parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
 
 
 @given(st.text(max_size=120))
