@@ -162,6 +162,8 @@ _HEADINGS: tuple[tuple[Section, re.Pattern[str]], ...] = tuple(
 _WITH_CONTENT = (Section.CLAIMS, Section.ANCHORS, Section.TASKS, Section.QUESTIONS)
 """sections whose content may begin on the heading's own line"""
 _PROMPT_START = re.compile(r"you are (?:a|an|the)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"^(?:\s*>)+ ?")
+"""marks of a quoted message"""
 _LONGEST_HEADING = 160
 _HEADING_START = re.compile(
     r"[#\s*_]*(?:inquir|line of|the\b|open|central|main|question|source|note|research|what|dated|earlier|known|"
@@ -178,6 +180,15 @@ def heading_of(text: str) -> Section | None:
         return None
     bare = " ".join(text.strip().lstrip("#").strip().strip("*_").replace("↓", "").split()).strip("*_ ")
     return next((section for section, pattern in _HEADINGS if pattern.fullmatch(bare)), None)
+
+
+def _wrapped_heading(text: str, following: str) -> Section | None:
+    """Tell which section two lines open together, when neither does alone."""
+    if not following.strip() or not _HEADING_START.match(text) or _BULLET.match(following):
+        return None
+    if heading_of(following) is not None:
+        return None
+    return heading_of(f"{text} {following.strip()}")
 
 
 def split_heading(text: str) -> tuple[Section, str] | None:
@@ -211,13 +222,22 @@ def read_blocks(text: str) -> list[Block]:
             blocks.append(Block(section, kind, marker, tuple(open_lines)))
             open_lines.clear()
 
-    for number, raw in enumerate(text.split("\n"), start=1):
+    rows = [_QUOTED.sub("", row) for row in text.split("\n")]
+    wrapped = False
+    for number, raw in enumerate(rows, start=1):
         stripped = raw.strip()
         if not stripped:
             close()
             continue
+        if wrapped:  # the second line of the heading that was just read
+            wrapped = False
+            blocks[-1] = blocks[-1]._replace(lines=(*blocks[-1].lines, Line(number, stripped)))
+            continue
         bullet = _BULLET.match(raw)
         opened = None if bullet else heading_of(stripped)
+        if opened is None and not bullet and number < len(rows):
+            opened = _wrapped_heading(stripped, rows[number])
+            wrapped = opened is not None
         if opened is not None:
             close()
             section = opened

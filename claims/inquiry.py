@@ -157,6 +157,11 @@ def _asks_to_flag(block: Block) -> bool:
     return any(_FLAG.search(part.lower().replace("’", "'")) for part in parts)
 
 
+def _starts_with_id(block: Block) -> bool:
+    first = next(ArxivId.find_all(block.text[:200]), None)
+    return first is not None and re.search(r"[^\W\d_]{3,}\s", block.text[: first[0]]) is None
+
+
 class _Reader:
     """Places blocks one after the other."""
 
@@ -195,10 +200,10 @@ class _Reader:
             return self._essay(block)
         if block.section is Section.SOURCES:
             return self._note(block)
+        if block.section is Section.ANCHORS or (block.section is Section.CLAIMS and _starts_with_id(block)):
+            return self._anchor(block)
         if block.section is Section.CLAIMS:
             return self._claim(block)
-        if block.section is Section.ANCHORS:
-            return self._anchor(block)
         if block.section in (Section.TASKS, Section.QUESTIONS):
             return self._task(block)
         return self._unplaced(block, "it stands behind the document, and was not read")
@@ -232,8 +237,7 @@ class _Reader:
 
     def _claim_or(self, block: Block) -> Where:
         """In a document without sections: a bullet that starts with an id is an anchor, a dated one a claim."""
-        first = next(ArxivId.find_all(block.text[:200]), None)
-        if first and len(block.text[: first[0]].strip()) <= len("https://export.arxiv.org/abs/"):
+        if _starts_with_id(block):
             return self._anchor(block)
         if block.marker.isdigit() and not ends_dated(block.text) and read_statement(block.text).date is None:
             return self._task(block)
@@ -349,7 +353,10 @@ class _Reader:
             if block.kind == "prose" and not text.endswith("?"):
                 return self._unplaced(block, "not a question")
             letter = block.marker if block.marker.isalpha() else chr(ord("a") + len(self._questions) % 26)
-            self._questions.append(ResearchQuestion(letter=letter, text=text, line=line))
+            lead = f"({letter}) "
+            for q in read_lettered(lead + text, first=letter):
+                at = block.line_at(max(0, q.offset - len(lead)))
+                self._questions.append(ResearchQuestion(letter=q.letter, text=q.text, line=at))
             return Where.RESEARCH_QUESTION
         if block.kind == "prose":
             if _asks_to_flag(block):
@@ -369,14 +376,12 @@ class _Reader:
             self.warn(1, "", "no open question was found")
         if not self._claims:
             self.warn(1, "", "no dated claim was found")
-        claims = tie(
-            list(self._claims.values()), list(self._anchors.values()), [(n.title, n.text) for n in self._notes]
-        )
+        anchors, notes = tuple(self._anchors.values()), [(n.title, n.text) for n in self._notes]
         return Inquiry(
             id=self._id,
             question=self._question,
-            claims=tuple(claims),
-            anchors=tuple(self._anchors.values()),
+            claims=tuple(tie(list(self._claims.values()), anchors, notes)),
+            anchors=anchors,
             notes=tuple(self._notes),
             body=tuple(self._body),
             tasks=tuple(self._tasks),

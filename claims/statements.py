@@ -230,11 +230,11 @@ def _apart(text: str) -> tuple[str | None, StatedDate | None]:
 _LETTER = re.compile(r"(?<![\w(])\((?P<letter>[a-z])\)\s+(?=\S)")
 
 
-def read_lettered(text: str) -> list[Lettered]:
-    """Find `(a) … (b) …` in a text: letters in order from `a`, each up to the next one."""
+def read_lettered(text: str, *, first: str = "a") -> list[Lettered]:
+    """Find `(a) … (b) …` in a text: letters in order from `first`, each up to the next one."""
     marks: list[re.Match[str]] = []
     for match in _LETTER.finditer(text):
-        if match["letter"] == chr(ord("a") + len(marks)) and len(marks) < 26:
+        if match["letter"] == chr(ord(first) + len(marks)):
             marks.append(match)
     ends = [*(m.start() for m in marks[1:]), *([len(text)] if marks else [])]
     return [

@@ -1,5 +1,6 @@
 """What is read out of an inquiry document, in the shapes that people paste."""
 
+import textwrap
 from importlib.resources import files
 from pathlib import Path
 
@@ -382,3 +383,31 @@ def test_a_heading_may_share_its_line_with_what_it_heads() -> None:
 )
 def test_the_requirement_to_flag_is_heard_and_not_imagined(text: str, asked: bool) -> None:
     assert parse_inquiry(SMALL.replace("Flag anything that you cannot ground.", text)).flag_ungrounded is asked
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 40])
+def test_however_narrow_the_lines_are_the_same_is_read(width: int) -> None:
+    wrapped = "\n".join(
+        "\n".join(textwrap.wrap(line, width, break_on_hyphens=False, break_long_words=False))
+        for line in EXAMPLE.split("\n")
+    )
+    inquiry, whole = parse_inquiry(wrapped), parse_inquiry(EXAMPLE)
+    assert [c.text for c in inquiry.claims] == [c.text for c in whole.claims]
+    assert [a.model_dump(exclude={"line"}) for a in inquiry.anchors] == [
+        a.model_dump(exclude={"line"}) for a in whole.anchors
+    ]
+    assert [t.number for t in inquiry.tasks] == [t.number for t in whole.tasks]
+    assert [(q.letter, q.text) for q in inquiry.questions] == [(q.letter, q.text) for q in whole.questions]
+    assert inquiry.warnings == ()
+
+
+def test_a_quoted_message_reads_like_the_message() -> None:
+    quoted = "\n".join(f"> {line}" for line in SMALL.split("\n"))
+    assert parse_inquiry(quoted).claims[0].text == parse_inquiry(SMALL).claims[0].text
+    assert len(parse_inquiry(quoted).anchors) == 1
+
+
+def test_an_id_among_the_claims_is_an_anchor_and_no_claim() -> None:
+    inquiry = parse_inquiry("Claims:\n- Curated sets suffice (2023)\n- arXiv:2305.11206 (May 2023) — curated sets\n")
+    assert len(inquiry.claims) == 1
+    assert [a.arxiv_id for a in inquiry.anchors] == ["2305.11206"]
