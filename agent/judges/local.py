@@ -1,77 +1,48 @@
 """The local judge: no key, no network, deterministic; it explains itself, and abstains below its calibrated precision.
 
-A fitted linear model over `features` gives each stance a probability. A stance other than neutral is given only when
-its probability reaches the threshold that had the wanted precision on labelled pairs it was not fitted on; otherwise
-the answer is neutral, marked unsure, with what it leaned to. The figures stand in `model/README.md`.
+A linear model over `features` (and, for pairs that pass a screen, over what the encoder reads) gives each stance a
+probability. A stance other than neutral is given only where its probability reaches the threshold that had the wanted
+precision on labelled pairs it was not fitted on; otherwise the answer is neutral, marked unsure where the paper may
+well take a stand, with the stance that it leaned to. The figures stand in `model/README.md`.
 """
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from agent.judges import cues, features
-from agent.judges.features import Floats, ReadPaper, ReadSentence
+from agent.judges import cues, features, passage
+from agent.judges.encoder import PairText, shipped_encoder
+from agent.judges.features import Floats, ReadClaim, ReadPaper, ReadSentence
+from agent.judges.model import ENCODER_NAMES, STANCES, LocalModel, load_model
 from agent.judges.quotes import quote_of
 from agent.judges.terms import Rarity, shipped_rarity
 from claims.claim import Claim
 from claims.evidence import Assessment, JudgeName, JudgeRef, Stance
-from claims.paper import Paper, TextField
+from claims.paper import Paper
 
-STANCES: Final = (Stance.NEUTRAL, Stance.SUPPORTS, Stance.CONTRADICTS, Stance.QUALIFIES)
-"""The order of every array of probabilities here."""
-KEPT_PAPERS = 4096
+KEPT_PAPERS: Final = 4096
 """Papers that stay read between calls, so that a night's papers are cut into sentences once for all claims."""
+_SHOWN: Final = ("asserts", "challenge", "contrast", "not", "scope", "lifts", "up", "down", "equal")
 
 
-class LocalModel(BaseModel):
-    """The fitted numbers, as shipped or as refitted with a person's labels."""
+class ReadPair(NamedTuple):
+    """A pair as the model sees it."""
 
-    model_config = ConfigDict(frozen=True)
-
-    version: str
-    names: tuple[str, ...]
-    """must be `features.NAMES`"""
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    weights: tuple[tuple[float, ...], ...]
-    """(stances, features)"""
-    bias: tuple[float, ...]
-    thresholds: dict[Stance, float]
-    """probability from which a stance is given; above 1 means never"""
-    unsure_from: float
-    """probability of not neutral from which a neutral answer is marked unsure"""
-
-    def probabilities(self, x: Floats) -> Floats:
-        """Give each stance's probability: (pairs, features) to (pairs, stances)."""
-        z = (x - np.array(self.mean)) / np.array(self.scale)
-        logits = np.clip(z, -6, 6) @ np.array(self.weights).T + np.array(self.bias)
-        e = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: Floats = e / e.sum(axis=1, keepdims=True)
-        return shares
-
-
-@lru_cache(maxsize=8)
-def load_model(overrides: Path | None = None) -> LocalModel:
-    """Load a refitted model from `overrides`, or the one that ships with the package."""
-    if overrides is not None:
-        return LocalModel.model_validate_json(overrides.read_text(encoding="utf-8"))
-    shipped = files("agent.judges").joinpath("model/local.json").read_text(encoding="utf-8")
-    return LocalModel.model_validate(json.loads(shipped))
+    cheap: Floats
+    """numbers in the order of `features.NAMES`"""
+    chosen: tuple[ReadSentence, ...]
+    """the sentences that tell most, best first; empty when the source gave no text"""
+    passage: str
+    """title and those sentences, for the encoder"""
 
 
 class LocalJudge:
     """Judges with what ships with the package."""
 
     def __init__(self, model: LocalModel, rarity: Rarity) -> None:
-        if model.names != features.NAMES:
-            raise ValueError(f"model {model.version} was fitted on other features; refit it (`retest judge fit`)")
         self._model = model
         self._rarity = rarity
         self._read: OrderedDict[str, ReadPaper] = OrderedDict()
@@ -79,14 +50,46 @@ class LocalJudge:
 
     def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
         """Say what each paper says of the claim, in the same order. Pure: the same texts give the same answer."""
-        if not papers:
+        pairs = self.read(claim.text, papers)
+        if not pairs:
             return []
-        asked = features.read_claim(claim.text, self._rarity)
-        read = [self._reading(p) for p in papers]
-        aligned = [features.alignment(asked, r, self._rarity) for r in read]
-        x = np.stack([features.pair_features(asked, r, a) for r, a in zip(read, aligned, strict=True)])
-        shares = np.round(self._model.probabilities(x), 4)
-        return [self._assessment(paper, r, a, p) for paper, r, a, p in zip(papers, read, aligned, shares, strict=True)]
+        shares, encoded = self._probabilities(claim.text, pairs)
+        return [
+            self._assessment(paper, pair, p, e)
+            for paper, pair, p, e in zip(papers, pairs, shares, encoded, strict=True)
+        ]
+
+    def read(self, claim_text: str, papers: Sequence[Paper]) -> list[ReadPair]:
+        """Turn pairs into what the model is fitted on."""
+        asked = features.read_claim(claim_text, self._rarity)
+        return [self._pair(asked, self._reading(p)) for p in papers]
+
+    def numbers(self, claim_text: str, pairs: Sequence[ReadPair]) -> Floats:
+        """Give the stance model's inputs, every pair read by the encoder where it is used: (pairs, names)."""
+        cheap = np.stack([p.cheap for p in pairs])
+        return np.hstack([cheap, _encoded(claim_text, pairs)]) if self._model.uses_encoder else cheap
+
+    def _probabilities(self, claim_text: str, pairs: Sequence[ReadPair]) -> tuple[Floats, list[bool]]:
+        cheap = np.stack([p.cheap for p in pairs])
+        if not self._model.uses_encoder:
+            return np.round(self._model.probabilities(cheap), 4), [True] * len(pairs)
+        assert self._model.screen is not None
+        passes = [ok and bool(p.chosen) for ok, p in zip(self._model.passes(cheap), pairs, strict=True)]
+        stand = 1 / (1 + np.exp(-self._model.screen.scores(cheap)[:, 0]))
+        shares = np.column_stack([1 - stand, stand, np.zeros_like(stand), np.zeros_like(stand)])
+        on = [i for i, ok in enumerate(passes) if ok]
+        if on:
+            x = np.hstack([cheap[on], _encoded(claim_text, [pairs[i] for i in on])])
+            shares[on] = self._model.probabilities(x)
+        return np.round(shares, 4), passes
+
+    def _pair(self, asked: ReadClaim, read: ReadPaper) -> ReadPair:
+        if not read.sentences:
+            return ReadPair(np.zeros(len(features.NAMES)), (), "")
+        align = features.alignment(asked, read, self._rarity)
+        scores = self._model.selector.scores(passage.sentence_features(asked, read, align))[:, 0]
+        chosen = passage.choose(read, scores)
+        return ReadPair(features.pair_features(asked, read, align), tuple(chosen), passage.passage(read, chosen))
 
     def _reading(self, paper: Paper) -> ReadPaper:
         key = paper.text_digest
@@ -98,8 +101,8 @@ class LocalJudge:
                 self._read.popitem(last=False)
         return read
 
-    def _assessment(self, paper: Paper, read: ReadPaper, aligned: Floats, shares: Floats) -> Assessment:
-        if not read.sentences:
+    def _assessment(self, paper: Paper, pair: ReadPair, shares: Floats, was_read: bool) -> Assessment:
+        if not pair.chosen:
             return Assessment(
                 stance=Stance.NEUTRAL,
                 confidence=0.0,
@@ -108,32 +111,36 @@ class LocalJudge:
                 explanation="the source gave no text to judge",
                 judge=self.ref,
             )
-        order = np.argsort(-aligned, kind="stable")
-        grounds = [read.sentences[int(i)] for i in order[:2] if aligned[int(i)] > 0]
-        body = [g for g in grounds if g.sentence.field is not TextField.TITLE] or grounds
         leaning = STANCES[1 + int(np.argmax(shares[1:]))]
         p = float(shares[STANCES.index(leaning)])
-        asserted = any(_asserts(g) for g in body)
-        if body and asserted and p >= self._model.thresholds[leaning]:
+        asserting = [s for s in pair.chosen if _asserts(s)]
+        ground = (asserting or list(pair.chosen))[0]
+        if was_read and asserting and p >= self._model.thresholds[leaning]:
             return Assessment(
                 stance=leaning,
                 confidence=p,
-                asserted=True,
-                quotes=(quote_of(paper, body[0].sentence),),
-                explanation=_explain(body[0], leaning),
+                quotes=(quote_of(paper, ground.sentence),),
+                explanation=_explain(ground, leaning),
                 judge=self.ref,
             )
-        unsure = bool(1 - shares[0] >= self._model.unsure_from) and bool(body)
+        unsure = was_read and bool(1 - shares[0] >= self._model.unsure_from)
         return Assessment(
             stance=Stance.NEUTRAL,
             confidence=float(shares[0]),
             unsure=unsure,
             leaning=leaning if unsure else None,
-            asserted=asserted,
-            quotes=(quote_of(paper, body[0].sentence),) if unsure else (),
-            explanation=_explain(body[0], leaning) if unsure else "nothing in it takes a stand on the claim",
+            asserted=bool(asserting),
+            quotes=(quote_of(paper, ground.sentence),) if unsure else (),
+            explanation=f"too unsure to say; {_explain(ground, leaning)}" if unsure else "takes no stand on the claim",
             judge=self.ref,
         )
+
+
+def _encoded(claim_text: str, pairs: Sequence[ReadPair]) -> Floats:
+    logits = shipped_encoder().logits([PairText(claim_text, p.passage) for p in pairs])
+    over: Floats = logits[:, 1:] - logits[:, :1]
+    assert over.shape[1] == len(ENCODER_NAMES)
+    return over
 
 
 def _asserts(read: ReadSentence) -> bool:
@@ -141,14 +148,9 @@ def _asserts(read: ReadSentence) -> bool:
 
 
 def _explain(ground: ReadSentence, leaning: Stance) -> str:
-    said = {
-        name: cues.found(ground.sentence.text, name)
-        for name in ("asserts", "challenge", "contrast", "not", "scope", "lifts", "up", "down", "equal")
-    }
+    said = {name: cues.found(ground.sentence.text, name) for name in _SHOWN}
     words = "; ".join(f"{name}: {', '.join(repr(w) for w in found[:4])}" for name, found in said.items() if found)
-    return (
-        f"reads as {leaning.value} by {words}" if words else f"reads as {leaning.value} by its closeness to the claim"
-    )
+    return f"reads as {leaning.value} by {words or 'its closeness to the claim'}"
 
 
 def local_judge(*, overrides: Path | None = None) -> LocalJudge:

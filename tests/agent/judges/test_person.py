@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.judges.person import KEYS, answer, worth_asking
@@ -59,6 +59,7 @@ def test_what_a_person_has_weighed_is_not_asked_again() -> None:
     assert worth_asking([a_paper()], [done]) == []
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=8), st.booleans())
 def test_worth_lies_between_nothing_and_everything(confidences: list[float], unsure: bool) -> None:
     papers = [a_paper(f"2401.{i:05}") for i in range(1, len(confidences) + 1)]

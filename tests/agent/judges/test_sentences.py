@@ -1,6 +1,6 @@
 """Sentences keep their place, whatever the text."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.judges.sentences import MAX_CHARACTERS, MAX_SENTENCES, sentences, spans
@@ -38,6 +38,7 @@ def test_title_comes_first_and_the_finding_is_read_where_there_is_no_abstract() 
     ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=400), st.text(max_size=60))
 def test_every_sentence_is_a_byte_exact_part_of_its_field(abstract: str, title: str) -> None:
     paper = _paper(title, abstract)
