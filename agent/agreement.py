@@ -6,6 +6,7 @@ sees, or None. `serious` problems make it another paper or a citation that nobod
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -78,7 +79,7 @@ def check_title(stated: str | None, paper: Paper) -> Problem | None:
         return None
     if leads_title(stated, paper.title):
         return None
-    alike = SequenceMatcher(None, _joined(stated), _joined(paper.title), autojunk=False).ratio()
+    alike = SequenceMatcher(None, _joined(stated)[:400], _joined(paper.title)[:400], autojunk=False).ratio()
     if alike < _ANOTHER_PAPER:
         message = f"{paper.id} is another paper: “{paper.title}”"
         return Problem(field="id", stated=stated, actual=paper.title, message=message)
@@ -98,10 +99,14 @@ _SUFFIXES = frozenset("jr sr ii iii iv".split())
 
 
 def _person(name: str) -> _Person:
+    name = name[:200]
     if "," in name:
         family, _, given = name.partition(",")
         return _Person(tuple(plain(given).split()), tuple(plain(family).split()))
     words = [w for w in plain(name).split() if w not in _SUFFIXES] or plain(name).split()
+    if len(words) > 1 and len(words[-1]) == 1 and len(words[0]) > 1:  # `Zhou C`, as medical journals write it
+        at = next(i for i, w in enumerate(words) if i and len(w) == 1)
+        return _Person(tuple(words[at:]), tuple(words[:at]))
     at = max(len(words) - 1, 0)
     while at > 1 and words[at - 1] in _PARTICLES:
         at -= 1
@@ -125,7 +130,15 @@ def same_person(stated: str, actual: str) -> bool:
     `J. Smith`, `Smith, John` and `John A. Smith` may be one; `Archit Sharma` and `Aviral Sharma` are two. Names in
     family-first order match too.
     """
-    a, b = _person(stated), _person(actual)
+    return _one(_person(stated), _person(actual))
+
+
+def _handles(person: _Person) -> set[str]:
+    """Words under which a person can be looked for: all but bare initials."""
+    return {*(w for w in person.given if len(w) > 1), *person.family, "".join(person.family)}
+
+
+def _one(a: _Person, b: _Person) -> bool:
     if not a.family or not b.family:
         return False
     if sorted(a.given + a.family) == sorted(b.given + b.family) or "".join(a.given + a.family) == "".join(
@@ -175,11 +188,18 @@ def check_authors(stated: Sequence[str], paper: Paper) -> AuthorCheck:
     actual_cut = actual_cut or (len(actual) == 1 and paper.source is not Source.ARXIV)
     if not actual:
         return AuthorCheck(None, "the source lists no authors")
-    left = list(range(len(actual)))
+    people = [_person(name) for name in actual]
+    by_word: dict[str, list[int]] = defaultdict(list)
+    for i, person in enumerate(people):
+        for word in _handles(person):
+            by_word[word].append(i)
+    left = set(range(len(actual)))
     where: list[int] = []
     strangers = []
     for name in names:
-        hit = next((i for i in left if same_person(name, actual[i])), None)
+        person = _person(name)
+        near = {i for word in _handles(person) for i in by_word.get(word, ())}
+        hit = next((i for i in sorted(near & left) if _one(person, people[i])), None)
         if hit is None:
             strangers.append(name)
         else:
