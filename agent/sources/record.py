@@ -7,6 +7,7 @@ Two habits of such files matter. `authors_parsed` is `[family, given, suffix, ..
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from agent.sources.withdrawal import withdrawal_of
@@ -82,18 +83,27 @@ def _versions(record: dict[str, Any]) -> tuple[PaperVersion, ...]:
             on = date(int(year), _MONTHS[month], int(day))
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise BadRecord(f"a version that cannot be read: {version!r:.80}") from exc
-        versions.append(PaperVersion.model_construct(number=number, submitted_on=on))
+        versions.append(_version(number, on))
     return tuple(sorted(versions, key=lambda version: version.number))
 
 
 def _published(arxiv_id: str, versions: tuple[PaperVersion, ...], kind: object) -> StatedDate:
-    if versions and kind != "month":
-        on = versions[0].submitted_on
+    if not versions:
+        return month_of_id(arxiv_id)
+    return _dated(versions[0].submitted_on, is_day=kind != "month")
+
+
+# Millions of papers share a few thousand days: the frozen words for them are made once.
+@lru_cache(maxsize=20_000)
+def _dated(on: date, *, is_day: bool) -> StatedDate:
+    if is_day:
         return StatedDate.model_construct(start=on, end=on, precision=Precision.DAY, circa=False)
-    if versions:
-        on = versions[0].submitted_on
-        return StatedDate.month(on.year, on.month)
-    return month_of_id(arxiv_id)
+    return StatedDate.month(on.year, on.month)
+
+
+@lru_cache(maxsize=50_000)
+def _version(number: int, on: date) -> PaperVersion:
+    return PaperVersion.model_construct(number=number, submitted_on=on)
 
 
 def _updated(versions: tuple[PaperVersion, ...]) -> date | None:

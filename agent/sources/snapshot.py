@@ -169,7 +169,8 @@ def import_snapshot(
                     done.n_new += counts.new
                     done.n_changed += counts.changed
                     done.n_unchanged += counts.unchanged
-                    batch.add(papers)
+                    if counts.new or counts.changed:  # The index has seen what the store held before.
+                        batch.add(papers)
                 n_readable += len(papers)
                 last = lines[-1].number
                 uncommitted += len(lines)
