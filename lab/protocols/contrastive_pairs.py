@@ -4,6 +4,7 @@ The base can turn a terse record into a call. Tuning teaches it to do so from a 
 requests, is then trained on: with DPO on right and spoilt calls for the same requests, or with more imitation.
 """
 
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -92,18 +93,21 @@ class ContrastivePairs(Design):
 
         sft = bench.tune("sft", base, as_examples(shared))
         other = bench.tune("sft-longer-again", base, as_examples(shared), shuffle="again")
-        longer = {"steps": p.second_steps, "batch_size": 2 * p.batch_size, "learning_rate": p.learning_rate / 3}
+        longer = partial(
+            bench.tune, steps=p.second_steps, batch_size=2 * p.batch_size, learning_rate=p.learning_rate / 3,
+            shuffle="longer",
+        )  # fmt: skip
         arms = {
             "base": base,
             "sft": sft,
-            "sft-longer": bench.tune("sft-longer", sft, as_examples(shared), shuffle="longer", **longer),
-            "sft-longer-again": bench.tune("sft-longer-again", other, as_examples(shared), shuffle="longer", **longer),
+            "sft-longer": longer("sft-longer", sft, as_examples(shared)),
+            "sft-longer-again": longer("sft-longer-again", other, as_examples(shared)),
             "sft+dpo": bench.prefer(
                 "sft+dpo", sft, pairs, beta=p.beta, steps=p.second_steps, learning_rate=p.second_learning_rate
             ),
         }
         first = bench.tune("sft-2x", base, as_examples(double))
-        arms["sft-2x"] = bench.tune("sft-2x", first, as_examples(double), shuffle="longer", **longer)
+        arms["sft-2x"] = longer("sft-2x", first, as_examples(double))
         return [m for arm, model in arms.items() for m in _score(bench, arm, model, held_out, p.max_new_tokens)]
 
 

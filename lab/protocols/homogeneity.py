@@ -59,18 +59,18 @@ class Homogeneity(Design):
         "least change of the floor worth a second pipeline.",
         alpha=ALPHA,
         max_seeds=MAX_SEEDS,
-        equalised="Base, steps, and examples: every tuned model starts from one base and takes as many steps on as many "
-        "examples.",
+        equalised="Base, steps, and examples: every tuned model starts from one base and takes as many steps on as "
+        "many examples.",
         positive_control="one-answer - base: models tuned on one answer a topic must become alike.",
         null_arm="shared-again - shared: two more draws from the same source, in another order.",
         threats=(
             "Similarity counts equal words; models of one source differ by sampling alone, as the base does.",
-            "What validators turn away is drawn at random; real validators may share a taste, which homogenises.",
+            "What validators turn away is drawn at random; real validators may share a taste.",
             "Topics are the same in tuning and testing: nothing is said about unseen prompts.",
             "`other-source` separates what other sources do from what validators add.",
         ),
         departs_from="arXiv:2510.22954 samples more than 70 released models on 26,000 open queries and compares "
-        "embeddings; here the pipelines are made, and answers are single words.",
+        "embeddings; here the pipelines are made, answers are single words.",
     )  # fmt: skip
     profiles = {
         "tiny": HomogeneityParameters(pretrain_steps=250, tune_steps=60, learning_rate=1e-3),

@@ -4,6 +4,7 @@ The base has met constrained choices of many sizes, not for long. It is tuned on
 on with GRPO, or with imitation, on size n. Both are scored on n, n-1 and n+1.
 """
 
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -65,9 +66,9 @@ class RLGeneralisation(Design):
             "The base has met sizes n-1 and n+1 in pre-training, as a language model may have met any variant.",
             "Sixty updates are few; a longer run may specialise more.",
         ),
-        departs_from="The claim speaks of models fine-tuned on optimisation problems and tested with one element less; it "
-        "names no paper. GRPO follows arXiv:2402.03300 section 4.1 without its divergence term. Here: one choice among "
-        "n numbers, 0.13 million parameters.",
+        departs_from="The claim speaks of models fine-tuned on optimisation problems and tested with one element less; "
+        "it names no paper. GRPO follows arXiv:2402.03300 section 4.1 without its divergence term. Here: one choice "
+        "among n numbers, 0.13 million parameters.",
     )  # fmt: skip
     profiles = {
         "tiny": RLGeneralisationParameters(
@@ -98,11 +99,11 @@ class RLGeneralisation(Design):
         }
         bench.note_data("held-out", *held_out.values())
         first = bench.tune("first", base, examples)
-        more = {"steps": p.grpo_steps, "batch_size": p.grpo_batch, "learning_rate": p.learning_rate / 2}
+        imitate = partial(bench.tune, steps=p.grpo_steps, batch_size=p.grpo_batch, learning_rate=p.learning_rate / 2)
         arms = {
             "base": base,
-            "sft": bench.tune("sft", first, as_examples(prompts), shuffle="more", **more),
-            "sft-again": bench.tune("sft-again", first, as_examples(prompts), shuffle="again", **more),
+            "sft": imitate("sft", first, as_examples(prompts), shuffle="more"),
+            "sft-again": imitate("sft-again", first, as_examples(prompts), shuffle="again"),
             "sft+grpo": bench.reinforce(
                 "sft+grpo", first, prompts, constraints.reward, group=p.group, beta=p.beta, max_new_tokens=2,
                 steps=p.grpo_steps, batch_size=p.grpo_batch, learning_rate=p.grpo_learning_rate,

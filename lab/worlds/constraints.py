@@ -4,6 +4,7 @@
 choose from. Training uses one n; n-1 and n+1 are the out-of-distribution variants.
 """
 
+import math
 import random
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ def problems(rng: random.Random, n: int, size: int) -> list[Item]:
     """Give problems of one size, no two alike. Raises ValueError for a size or number that cannot be had."""
     if size not in SIZES:
         raise ValueError(f"a problem has {SIZES.start} to {SIZES.stop - 1} numbers, got {size}")
-    if n > 20 * 9**size // 60:
+    if n > 9 * math.perm(9, size) // 2:
         raise ValueError(f"there are not {n} problems of {size} numbers unlike each other")
     found: dict[str, Item] = {}
     while len(found) < n:

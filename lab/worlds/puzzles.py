@@ -1,7 +1,7 @@
 """Sorting puzzles that can be solved and checked: the answer is exact, and checking is a task of its own.
 
-`sort 4 1 9 6 ->` is answered `1 4 6 9`; `check 4 1 9 6 as 1 4 9 6 ->` is answered `no`. A model that does both has a
-generation-verification gap that can be measured.
+`sort 4 1 9 6 ->` is answered `1 4 6 9`; `sort 4 1 9 6 -> 1 4 9 6 right ?` is answered `no`. A model that does both has
+a generation-verification gap that can be measured.
 """
 
 import random
@@ -11,7 +11,7 @@ from lab.worlds.task import Item, words
 
 DIGITS = tuple(str(d) for d in range(10))
 YES, NO = "yes", "no"
-VOCABULARY = (*DIGITS, "sort", "check", "as", "->", YES, NO)
+VOCABULARY = (*DIGITS, "sort", "->", "right", "?", YES, NO)
 
 
 def puzzles(rng: random.Random, n: int, length: int) -> list[Item]:
@@ -33,8 +33,7 @@ def verify(item: Item, answer: str) -> bool:
 
 def as_check(item: Item, answer: str) -> Item:
     """Turn a puzzle and an answer into the question whether the answer is right."""
-    digits = item.prompt.removeprefix("sort ").removesuffix(" ->")
-    return Item(f"check {digits} as {words(answer)} ->", YES if verify(item, answer) else NO, "check")
+    return Item(f"{item.prompt} {words(answer)} right ?", YES if verify(item, answer) else NO, "check")
 
 
 def mistaken(rng: random.Random, item: Item) -> str:

@@ -1,0 +1,128 @@
+"""Models are built, cached and loaded for real; nothing is fetched."""
+
+import os
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from lab.errors import InvalidSpec
+
+pytestmark = pytest.mark.slow
+SHAPE = {"width": 16, "layers": 1, "heads": 2, "context": 32}
+
+
+def build_and_count(folder: str) -> bool:
+    """Ask for the same base in a process of its own; tell whether it came from the cache."""
+    os.environ["RETEST_LAB_CACHE"] = folder
+    from lab import models
+
+    def build():
+        (Path(folder) / f"built-{os.getpid()}").touch()
+        return models.build_tiny(models.Shape(**SHAPE), ["a", "b"], 3), {"curve": [[1, 2.0]]}
+
+    _, record = models.cached({"what": "a base"}, build)
+    return record["from_cache"]
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETEST_LAB_CACHE", str(tmp_path))
+    from lab import models
+
+    return models
+
+
+def tiny(models, seed=3):
+    return models.build_tiny(models.Shape(**SHAPE), ["a", "b", "c"], seed)
+
+
+def same(one, other):
+    import torch
+
+    a, b = one.model.state_dict(), other.model.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_same_seed_builds_the_same_model_and_leaves_the_random_state_alone(models):
+    import torch
+
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    one, again, other = tiny(models), tiny(models), tiny(models, seed=4)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert same(one, again)
+    assert not same(one, other)
+    assert one.tokenizer.decode(one.tokenizer("a b  c nonsense")["input_ids"]) == "a b c <unknown>"
+
+
+def test_a_copy_shares_no_weight(models):
+    import torch
+
+    one = tiny(models)
+    other = models.copy_of(one)
+    assert same(one, other)
+    with torch.no_grad():
+        next(other.model.parameters()).add_(1.0)
+    assert not same(one, other)
+
+
+def test_a_base_is_built_once_and_then_read_from_safetensors(models, tmp_path):
+    one, first = models.cached({"what": 1}, lambda: (tiny(models), {"probes": {"score": 0.5}}))
+    assert not first["from_cache"]
+    two, second = models.cached({"what": 1}, lambda: pytest.fail("built again"))
+    assert second["from_cache"]
+    assert second["probes"] == {"score": 0.5}
+    assert second["origin"]["shape"]["width"] == 16
+    assert same(one, two)
+    names = {f.name for f in tmp_path.rglob("*") if f.is_file()}
+    assert "model.safetensors" in names
+    assert not any(name.endswith((".bin", ".pt", ".pkl")) for name in names)
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "manifest", "missing"])
+def test_a_damaged_base_is_built_again(models, tmp_path, damage):
+    one, _ = models.cached({"what": 2}, lambda: (tiny(models), {}))
+    weights = next(tmp_path.rglob("model.safetensors"))
+    if damage == "flip":
+        content = bytearray(weights.read_bytes())
+        content[-3] ^= 0xFF
+        weights.write_bytes(content)
+    elif damage == "truncate":
+        weights.write_bytes(weights.read_bytes()[:100])
+    elif damage == "manifest":
+        next(tmp_path.rglob("manifest.json")).write_text("{")
+    else:
+        weights.unlink()
+    two, record = models.cached({"what": 2}, lambda: (tiny(models), {}))
+    assert not record["from_cache"]
+    assert same(one, two)
+    _, third = models.cached({"what": 2}, lambda: pytest.fail("built again"))
+    assert third["from_cache"]
+
+
+def test_two_processes_that_want_one_base_build_it_once(tmp_path):
+    with get_context("spawn").Pool(2) as pool:
+        came_from_cache = pool.map(build_and_count, [str(tmp_path)] * 2)
+    assert sorted(came_from_cache) == [False, True]
+    assert len(list(tmp_path.glob("built-*"))) == 1
+
+
+def test_a_local_folder_is_loaded_and_named_by_its_content(models, tmp_path):
+    one = tiny(models)
+    folder = tmp_path / "somewhere" / "mine"
+    one.model.save_pretrained(folder)
+    one.tokenizer.save_pretrained(folder)
+    loaded = models.load_pinned(str(folder), "")
+    assert same(one, loaded)
+    assert loaded.origin["model"] == "mine"
+    assert loaded.origin["revision"].startswith("sha256:")
+
+
+def test_a_hub_model_without_a_pin_and_a_folder_without_safetensors_are_refused(models, tmp_path):
+    with pytest.raises(InvalidSpec, match="40 hex digits"):
+        models.load_pinned("someone/some-model", "main")
+    (tmp_path / "pickled").mkdir()
+    (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"anything")
+    with pytest.raises(InvalidSpec, match="no safetensors"):
+        models.load_pinned(str(tmp_path / "pickled"), "")
