@@ -123,12 +123,12 @@ def month_of_id(arxiv_id: str) -> StatedDate:
 def _authors(record: dict[str, Any]) -> tuple[str, ...]:
     parsed = record.get("authors_parsed")
     if isinstance(parsed, list) and parsed:
-        names = []
-        for parts in parsed:
-            if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts[:3]):
-                raise BadRecord(f"an author that cannot be read: {parts!r:.80}")
-            family, given, suffix = (*parts[:3], "", "", "")[:3]
-            names.append(" ".join(part for part in (given, family, suffix) if part))
+        if any(type(parts) is not list for parts in parsed):
+            raise BadRecord(f"an author that cannot be read: {parsed!r:.80}")
+        try:
+            names = [" ".join((*parts[1:2], *parts[:1], *parts[2:3])) for parts in parsed]
+        except TypeError as exc:
+            raise BadRecord(f"an author that cannot be read: {parsed!r:.80}") from exc
     else:
         names = _BETWEEN_AUTHORS.split(_text(record, "authors") or "")
     return tuple(bare for name in names if (bare := clean_author(name)))
@@ -137,6 +137,6 @@ def _authors(record: dict[str, Any]) -> tuple[str, ...]:
 def clean_author(name: str) -> str:
     """Fold white space and drop a trailing "et al.", which is nobody; empty when nothing is left."""
     folded = " ".join(name.split())
-    if not folded.isascii():
+    if not folded.isascii() or "\x00" in folded:
         folded = LONE_OR_NUL.sub("\ufffd", folded)
     return _ET_AL.sub("", folded) if "al" in folded[-4:] else folded

@@ -134,6 +134,8 @@ def test_text_that_no_database_holds_is_replaced_and_the_rest_is_kept(store, ind
         (json.dumps(a_record(versions=[{"version": "v1", "created": "Tue, 32 Jan 2024"}])), "version"),
         (json.dumps(a_record(versions="v1")), "versions"),
         (json.dumps(a_record(authors_parsed=[["Lovelace", 7]])), "author"),
+        (json.dumps(a_record(authors_parsed=["Ada Lovelace"])), "author"),
+        (json.dumps(a_record(authors_parsed=[{"family": "Lovelace"}])), "author"),
         ("\x00\x01\x02", "not JSON"),
     ],
 )
