@@ -3,7 +3,8 @@
     python -m tests.benchmarks.search_latency
 
 Thirty questions as long as a claim, a window of v1 dates, fifty best. The engines take turns question by question, so
-that a busy moment hits all of them; CPU time says what the wall would be on an idle machine. `MirrorSource` is the same search with its fifty papers read from the store.
+that a busy moment hits all of them; CPU time says what the wall would be on an idle machine. `MirrorSource` is the same
+search with its fifty papers read from the store.
 """
 
 import statistics
