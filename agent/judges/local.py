@@ -43,7 +43,7 @@ class LocalJudge:
     """Judges with what ships with the package."""
 
     def __init__(self, model: LocalModel, rarity: Rarity) -> None:
-        self._model = model
+        self.model = model
         self._rarity = rarity
         self._read: OrderedDict[str, ReadPaper] = OrderedDict()
         self.ref = JudgeRef(name=JudgeName.LOCAL, version=model.version)
@@ -67,27 +67,27 @@ class LocalJudge:
     def numbers(self, claim_text: str, pairs: Sequence[ReadPair]) -> Floats:
         """Give the stance model's inputs, every pair read by the encoder where it is used: (pairs, names)."""
         cheap = np.stack([p.cheap for p in pairs])
-        return np.hstack([cheap, _encoded(claim_text, pairs)]) if self._model.uses_encoder else cheap
+        return np.hstack([cheap, _encoded(claim_text, pairs)]) if self.model.uses_encoder else cheap
 
     def _probabilities(self, claim_text: str, pairs: Sequence[ReadPair]) -> tuple[Floats, list[bool]]:
         cheap = np.stack([p.cheap for p in pairs])
-        if not self._model.uses_encoder:
-            return np.round(self._model.probabilities(cheap), 4), [True] * len(pairs)
-        assert self._model.screen is not None
-        passes = [ok and bool(p.chosen) for ok, p in zip(self._model.passes(cheap), pairs, strict=True)]
-        stand = 1 / (1 + np.exp(-self._model.screen.scores(cheap)[:, 0]))
+        if not self.model.uses_encoder:
+            return np.round(self.model.probabilities(cheap), 4), [True] * len(pairs)
+        assert self.model.screen is not None
+        passes = [ok and bool(p.chosen) for ok, p in zip(self.model.passes(cheap), pairs, strict=True)]
+        stand = 1 / (1 + np.exp(-self.model.screen.scores(cheap)[:, 0]))
         shares = np.column_stack([1 - stand, stand, np.zeros_like(stand), np.zeros_like(stand)])
         on = [i for i, ok in enumerate(passes) if ok]
         if on:
             x = np.hstack([cheap[on], _encoded(claim_text, [pairs[i] for i in on])])
-            shares[on] = self._model.probabilities(x)
+            shares[on] = self.model.probabilities(x)
         return np.round(shares, 4), passes
 
     def _pair(self, asked: ReadClaim, read: ReadPaper) -> ReadPair:
         if not read.sentences:
             return ReadPair(np.zeros(len(features.NAMES)), (), "")
         align = features.alignment(asked, read, self._rarity)
-        scores = self._model.selector.scores(passage.sentence_features(asked, read, align))[:, 0]
+        scores = self.model.selector.scores(passage.sentence_features(asked, read, align))[:, 0]
         chosen = passage.choose(read, scores)
         return ReadPair(features.pair_features(asked, read, align), tuple(chosen), passage.passage(read, chosen))
 
@@ -115,7 +115,7 @@ class LocalJudge:
         p = float(shares[STANCES.index(leaning)])
         asserting = [s for s in pair.chosen if _asserts(s)]
         ground = (asserting or list(pair.chosen))[0]
-        if was_read and asserting and p >= self._model.thresholds[leaning]:
+        if was_read and asserting and p >= self.model.thresholds[leaning]:
             return Assessment(
                 stance=leaning,
                 confidence=p,
@@ -123,7 +123,7 @@ class LocalJudge:
                 explanation=_explain(ground, leaning),
                 judge=self.ref,
             )
-        unsure = was_read and bool(1 - shares[0] >= self._model.unsure_from)
+        unsure = was_read and bool(1 - shares[0] >= self.model.unsure_from)
         return Assessment(
             stance=Stance.NEUTRAL,
             confidence=float(shares[0]),
