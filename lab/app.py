@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
 from fastapi import Path as UrlPath
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
@@ -70,6 +71,12 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
     )
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     guarded = [Depends(check)]
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, exc: RequestValidationError) -> JSONResponse:
+        # Without the input itself: it may hold bytes that are no text and numbers that are no JSON.
+        problems = [{name: one[name] for name in ("type", "loc", "msg")} for one in exc.errors()]
+        return JSONResponse({"detail": problems}, status_code=422)
 
     @app.exception_handler(InvalidSpec)
     async def refuse(_: Request, exc: InvalidSpec) -> JSONResponse:

@@ -35,14 +35,13 @@ class Conductor:
         attempt = run.attempt(order.first_attempt + number - 1)
         spec = AttemptSpec(spec=order.spec, limits=order.limits, attempt=number)
         while True:
-            if self._is_cancelled(run, order) and attempt.process() is None:
-                return Ending.CANCELLED
             try:
+                if self._is_cancelled(run, order) and attempt.process() is None:
+                    return Ending.CANCELLED
                 if self._driver.start(attempt, spec) is not Started.NO_ROOM:
                     return None
             except CorruptRunFolder as exc:
-                if attempt.is_running():
-                    raise
+                self._driver.stop(attempt)
                 log.warning("run %s: %s; set aside as %s", run.id, exc, run.set_aside(attempt).name)
                 continue
             except OSError as exc:
@@ -79,18 +78,22 @@ class Conductor:
                     ending = self.begin(run, order, number)
                     if ending is not None:
                         return ending, "cancelled by a person"
+                now = time.monotonic()
+                if self._is_cancelled(run, order):
+                    asked_at = asked_at if asked_at is not None else now
+                    if now - asked_at > _STOP_AFTER_S:
+                        self._driver.stop(attempt)
+                elif self._is_late(run, order, number):
+                    self._driver.stop(attempt)
+                    if attempt.exit() is None:
+                        limit = f"{order.limits.time_s:g} s"
+                        return Ending.TIME_LIMIT, f"ran longer than its limit of {limit}, and was stuck"
             except CorruptRunFolder as exc:
                 self._driver.stop(attempt)
                 return Ending.CORRUPT, f"corrupt run folder: {exc}"
-            now = time.monotonic()
-            if self._is_cancelled(run, order):
-                asked_at = asked_at if asked_at is not None else now
-                if now - asked_at > _STOP_AFTER_S:
-                    self._driver.stop(attempt)
-            elif self._is_late(run, order, number):
-                self._driver.stop(attempt)
-                if attempt.exit() is None:
-                    return Ending.TIME_LIMIT, f"ran longer than its limit of {order.limits.time_s:g} s, and was stuck"
+            except OSError as exc:
+                # A disk that does not answer says nothing about the run: look again.
+                log.warning("run %s cannot be looked at: %s", run.id, exc)
             time.sleep(self._poll_s)
 
     def settle(self, run: RunFolder, order: Order, ending: Ending, reason: str) -> End:

@@ -30,7 +30,7 @@ from claims.experiment import (
     Submission,
 )
 from lab.catalogue import Catalogue
-from lab.errors import CorruptRunFolder, NoSuchExperiment
+from lab.errors import CorruptRunFolder, InvalidSpec, NoSuchExperiment
 from lab.progress import last_line
 from lab.protocols.protocol import Finished
 from lab.runs import (
@@ -105,10 +105,15 @@ class Ledger:
     def submit(self, submission: Submission, *, retry_failed: bool = False) -> Submitted:
         """Bring an experiment to its number of seeds. Raises InvalidSpec."""
         spec = submission.spec
+        try:
+            spec.model_dump_json().encode()
+            name = spec.id
+        except ValueError as exc:
+            raise InvalidSpec(f"the specification cannot be written as JSON: {exc}") from exc
         protocol = self._catalogue.find(spec.protocol, spec.protocol_version)
         protocol.parameters(spec.profile, spec.params)
         with held(self._home / "ledger.lock"):
-            entry = self._entry(spec.id)
+            entry = self._entry(name)
             is_new = entry is None or submission.n_seeds > entry.n_seeds
             if entry is None:
                 entry = Entry(
@@ -136,9 +141,11 @@ class Ledger:
         try:
             order = run.order()
             if order is not None and order.spec == spec:
-                state, _ = self._state(run, order)
+                state, attempt = self._state(run, order)
                 if not state.is_final:
                     return order, False
+                if state is RunState.SUCCEEDED and attempt is not None:
+                    attempt.record()
                 end = run.end(order)
                 is_other_limit = (
                     end is not None

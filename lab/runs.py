@@ -371,7 +371,11 @@ class RunFolder:
     def settle(self, order: Order, end: End) -> End:
         """Write how the round ended, unless it is written already. Gives what stands there."""
         with held(self.folder / "start.lock"):
-            there = self.end(order)
+            try:
+                there = self.end(order)
+            except CorruptRunFolder:
+                # The order goes on, so what stands there is no end of it.
+                there = None
             if there is not None:
                 return there
             write_model(self.folder / f"end-{order.round}.json", end)

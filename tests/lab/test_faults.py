@@ -53,7 +53,7 @@ def test_a_killed_control_worker_comes_back_to_the_run_that_lives(lab: LabUnderT
 @pytest.mark.parametrize("victim", ["keeper", "trainer"])
 def test_a_killed_run_is_tried_once_more(served: LabUnderTest, victim: str) -> None:
     sent = served.send(seconds=3.0)
-    served.wait_for(lambda: _is_working(lab), "the run works")
+    served.wait_for(lambda: _is_working(served), "the run works")
     trainer = served.spans()[0].pid
     os.kill(served.keeper(sent.id).pid if victim == "keeper" else trainer, signal.SIGKILL)
     served.wait_for(lambda: not psutil.pid_exists(trainer) or psutil.Process(trainer).status() == "zombie", "it dies")
@@ -125,7 +125,7 @@ def test_cancelling_kills_a_run_in_c_code_and_its_grandchildren(served: LabUnder
 
 def test_a_cancelled_run_begins_anew_when_it_is_sent_again(served: LabUnderTest) -> None:
     sent = served.send(do="busy", times=1)
-    served.wait_for(lambda: _is_working(lab), "the run works")
+    served.wait_for(lambda: _is_working(served), "the run works")
     with served.client() as client:
         client.cancel(sent.id)
     assert served.wait(sent.id).state is RunState.CANCELLED
