@@ -95,7 +95,7 @@ def paper_of_result(result: arxiv.Result) -> Paper:
     if latest > 1:
         versions.append(PaperVersion(number=latest, submitted_on=updated))
     abstract = _plain(result.summary).strip() or None
-    comment = _plain(result.comment or "").strip() or None
+    comment = " ".join(_plain(result.comment or "").split()) or None
     title = " ".join(_plain(result.title).split())
     because = withdrawal_of(comment=comment, abstract=abstract, title=title)
     primary = [result.primary_category] if result.primary_category else []

@@ -37,7 +37,7 @@ def paper_of(record: dict[str, Any]) -> Paper:
     if not title:
         raise BadRecord(f"{arxiv_id} has no title")
     abstract = (_text(record, "abstract") or "").strip() or None
-    comment = (_text(record, "comments") or "").strip() or None
+    comment = " ".join((_text(record, "comments") or "").split()) or None
     kind = record.get("x_date_kind")
     versions = _versions(record)
     known = versions if kind not in ("listed", "month") else ()
