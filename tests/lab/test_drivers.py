@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -25,25 +26,41 @@ from tests.labs import PROTOCOL, until
 
 pytestmark = pytest.mark.slow
 
-RAY_PORT = 18265
+RAY_PORT = 8277
 
 
 @pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[str]:
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Ray cluster of one node, of the suite's own."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed (pip install 'ray[default]')")
     ray = shutil.which("ray", path=str(Path(sys.executable).parent)) or "ray"
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    started = subprocess.run(
-        [ray, "start", "--head", "--node-ip-address=127.0.0.1", "--port=16379", "--num-cpus=2",
-         f"--dashboard-port={RAY_PORT}", "--include-dashboard=true", "--disable-usage-stats"],
-        env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    if started.returncode != 0:
-        pytest.skip(f"Ray did not start: {started.stderr[-300:]}")
-    yield f"http://127.0.0.1:{RAY_PORT}"
-    subprocess.run([ray, "stop", "--force"], env=environment, capture_output=True, timeout=60)
+    log = tmp_path_factory.mktemp("ray") / "ray.log"
+    with log.open("wb") as output:
+        # `ray stop` would stop every cluster of this user, so the one that was started is ended by its own pid.
+        head = subprocess.Popen(
+            [ray, "start", "--head", "--block", "--node-ip-address=127.0.0.1", "--port=6390", "--num-cpus=2",
+             f"--dashboard-port={RAY_PORT}", "--include-dashboard=true", "--disable-usage-stats"],
+            env={**os.environ, "RAY_AUTH_MODE": "disabled"}, stdout=output, stderr=output,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{RAY_PORT}"
+
+    def is_up() -> bool:
+        if head.poll() is not None:
+            return True
+        try:
+            return httpx.get(f"{url}/api/jobs/", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        until(is_up, "Ray answers", 120)
+        if head.poll() is not None:
+            pytest.skip(f"Ray did not start: {log.read_text()[-300:]}")
+        yield url
+    finally:
+        head.terminate()
+        head.wait(60)
 
 
 @pytest.fixture(params=["local", "ray"])
