@@ -82,7 +82,7 @@ def build(base: Path) -> Any:
     from torch import nn
     from transformers import AutoModel
 
-    class CrossEncoder(nn.Module):
+    class CrossEncoder(nn.Module):  # type: ignore[misc]  # torch is untyped where it is not installed
         """(1, tokens) ids and types to (1, 4) logits."""
 
         def __init__(self) -> None:
@@ -178,9 +178,12 @@ def logits_of(model: Any, examples: Sequence[Example], device: str, batch: int =
 def export(model: Any, out: Path) -> None:
     """Write the model as ONNX with 8-bit weights: inputs `ids` and `types`, (1, tokens); output `logits`, (1, 4)."""
     import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization import (  # type: ignore[import-untyped]  # ships no types
+        QuantType,
+        quantize_dynamic,
+    )
 
-    class Bare(torch.nn.Module):
+    class Bare(torch.nn.Module):  # type: ignore[misc]  # torch is untyped where it is not installed
         def __init__(self) -> None:
             super().__init__()
             self.model = model.cpu().eval()

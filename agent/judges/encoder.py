@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession  # type: ignore[import-untyped]  # ships no types
     from tokenizers import Tokenizer
 
 MAX_CLAIM_TOKENS: Final = 44
@@ -52,7 +52,8 @@ class Encoder:
         workers = min(N_THREADS, os.cpu_count() or 1, len(encoded))
         with ThreadPoolExecutor(workers) as pool:
             rows = list(pool.map(self._one, encoded))
-        return np.round(np.array(rows, dtype=np.float64), 4)
+        logits: npt.NDArray[np.float64] = np.array(rows, dtype=np.float64).round(4)
+        return logits
 
     def _one(self, ids: tuple[list[int], int]) -> npt.NDArray[np.float32]:
         tokens = np.array([ids[0]], dtype=np.int64)

@@ -34,6 +34,8 @@ FEWEST_CALLS: Final = 12
 STRENGTH: Final = 0.01
 """Inverse regularisation of the logistic regression, chosen on left-out training claims."""
 FOLDS: Final = 5
+SMALLEST_SCALE: Final = 1e-3
+"""Of a number that hardly varies; above the rounding of what is saved, so that nothing is divided by zero."""
 PERSON_WEIGHT: Final = 5.0
 """How many shipped labels a person's label weighs."""
 
@@ -89,12 +91,12 @@ def shipped_pairs() -> Pairs:
 
 def fit_stance(pairs: Pairs, names: tuple[str, ...], *, strength: float = STRENGTH) -> Linear:
     """Fit the four scores by multinomial logistic regression. Raises ValueError when a stance has no label."""
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no types
 
     if set(pairs.y.tolist()) != set(range(len(STANCES))):
         raise ValueError("every stance needs at least one label")
     mean = pairs.x.mean(axis=0)
-    scale = np.maximum(pairs.x.std(axis=0), 1e-6)
+    scale = np.maximum(pairs.x.std(axis=0), SMALLEST_SCALE)
     z = np.clip((pairs.x - mean) / scale, -6, 6)
     fitted = LogisticRegression(C=strength, max_iter=500).fit(z, pairs.y, sample_weight=pairs.weight)
     return Linear(
@@ -205,7 +207,7 @@ def _folds(group: Ints, folds: int) -> Ints:
 
 
 def _subset(pairs: Pairs, rows: npt.NDArray[np.bool_]) -> Pairs:
-    return Pairs(*(part[rows] for part in pairs))
+    return Pairs(pairs.x[rows], pairs.y[rows], pairs.weight[rows], pairs.group[rows], pairs.scored[rows])
 
 
 def _softmax(scores: Floats) -> Floats:

@@ -17,6 +17,8 @@ class Judge(Protocol):
 
     ref: JudgeRef
     """name and version; stored with every stance"""
+    at_once: int
+    """papers that are best assessed together: what is repeated at most when a process dies"""
 
     def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
         """Say what each paper says of the claim, one assessment a paper in the same order.

@@ -42,6 +42,9 @@ class ReadPair(NamedTuple):
 class LocalJudge:
     """Judges with what ships with the package."""
 
+    at_once = 64
+    """Papers that are assessed together."""
+
     def __init__(self, model: LocalModel, rarity: Rarity) -> None:
         self.model = model
         self._rarity = rarity

@@ -93,7 +93,7 @@ def papers_of(ids: set[str], snapshots: Sequence[Path]) -> dict[str, Paper]:
 
 def fit_selector(rows: Sequence[Row], papers: dict[str, Paper]) -> Linear:
     """Fit which sentence tells most, on which sentence holds the labelled quote."""
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no types
 
     rarity = shipped_rarity()
     x: list[Floats] = []
@@ -110,7 +110,7 @@ def fit_selector(rows: Sequence[Row], papers: dict[str, Paper]) -> Linear:
                 x.append(n)
                 y.append(any(part in s.sentence.text for part in (row.quote[:30], row.quote[half : half + 30])))
     stacked = np.array(x)
-    mean, scale = stacked.mean(axis=0), np.maximum(stacked.std(axis=0), 1e-6)
+    mean, scale = stacked.mean(axis=0), np.maximum(stacked.std(axis=0), fit.SMALLEST_SCALE)
     fitted = LogisticRegression(C=0.1, max_iter=500).fit(np.clip((stacked - mean) / scale, -6, 6), y)
     return _linear(passage.NAMES, mean, scale, fitted.coef_, fitted.intercept_)
 
@@ -119,7 +119,7 @@ def fit_screen(cheap: Floats, takes_stand: Sequence[bool]) -> Linear:
     """Fit the score that decides which pairs the encoder reads."""
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = cheap.mean(axis=0), np.maximum(cheap.std(axis=0), 1e-6)
+    mean, scale = cheap.mean(axis=0), np.maximum(cheap.std(axis=0), fit.SMALLEST_SCALE)
     fitted = LogisticRegression(C=0.01, max_iter=500).fit(np.clip((cheap - mean) / scale, -6, 6), list(takes_stand))
     return _linear(features.NAMES, mean, scale, fitted.coef_, fitted.intercept_)
 

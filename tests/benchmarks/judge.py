@@ -108,11 +108,11 @@ def learning(pairs: Pairs, budgets: Iterable[int] = (100, 200, 400, 800), repeat
             for budget in sorted(budgets):
                 while len(known) < budget:
                     left = np.setdiff1d(pool, known)
-                    model = fit.fit_stance(Pairs(*(part[known] for part in pairs)), names)
+                    model = fit.fit_stance(_of(pairs, known), names)
                     stand = 1 - _softmax(model.scores(pairs.x[left]))[:, 0]
                     order = np.argsort(np.abs(stand - 0.5), kind="stable") if active else rng.permutation(len(left))
                     known += left[order[: min(100, budget - len(known))]].tolist()
-                model = fit.fit_stance(Pairs(*(part[known] for part in pairs)), names)
+                model = fit.fit_stance(_of(pairs, known), names)
                 said = model.scores(pairs.x[test]).argmax(axis=1)
                 f1 = metrics.macro_f1(pairs.y[test].tolist(), said.tolist(), range(len(STANCES)))
                 scores.setdefault((budget, active), []).append(f1)
@@ -122,6 +122,10 @@ def learning(pairs: Pairs, budgets: Iterable[int] = (100, 200, 400, 800), repeat
             f"(mean of {repeats} draws)"
         )
     return out
+
+
+def _of(pairs: Pairs, rows: Sequence[int]) -> Pairs:
+    return Pairs(*(part[list(rows)] for part in pairs))
 
 
 def _softmax(scores: fit.Floats) -> fit.Floats:
