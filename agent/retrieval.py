@@ -20,6 +20,8 @@ from claims.paper import Paper
 from claims.paper_index import PaperIndex, analysed, terms_of
 from claims.search import Hit
 
+NOTE_WEIGHT: Final = 0.5
+"""Of a word in what the document says about the claim in its sources section."""
 TITLE_WEIGHT: Final = 0.6
 ANCHOR_WEIGHT: Final = 1.5
 ANCHOR_TERMS: Final = 60
@@ -98,6 +100,8 @@ class _Rarity(dict[str, float]):
 def _first_question(claim: Claim, rarity: _Rarity, anchors: Sequence[Paper]) -> dict[str, float]:
     question = dict.fromkeys(terms_of(claim.text), 1.0)
     own = set(question)
+    for term in terms_of(claim.note or ""):
+        _raise(question, term, NOTE_WEIGHT)
     for paper in anchors:
         for term in analysed(paper.title):
             _raise(question, term, TITLE_WEIGHT)

@@ -73,6 +73,14 @@ def test_the_anchor_says_how_the_field_speaks() -> None:
     assert [h.paper_id for h in retrieve(vague, index, texts=texts, anchors=[anchor])] == ["2503.00002"]
 
 
+def test_what_the_document_notes_about_a_claim_is_asked_for_too() -> None:
+    index, texts = shelf(paper(1, "Template matching", "Variants that were not trained on."))
+    vague = claim("It worsens.")
+    noted = vague.model_copy(update={"note": "Performance drops on variants, which indicates template matching."})
+    assert retrieve(vague, index, texts=texts) == []
+    assert [hit.paper_id for hit in retrieve(noted, index, texts=texts)] == ["2503.00001"]
+
+
 def test_papers_outside_the_window_are_not_given_even_when_they_lend_no_words() -> None:
     old = paper(1, "Low-rank adapters preserve abilities", "Zanzibar effect.", "2023-01-01")
     new = paper(2, "Zanzibar effect", "Nothing else.")
