@@ -64,6 +64,7 @@ class Fts5:
     def __init__(self, path: Path, papers: Sequence[Paper]) -> None:
         started = time.perf_counter()
         self._database = sqlite3.connect(path)
+        self._database.execute("PRAGMA temp_store = MEMORY")
         self._database.execute(
             "CREATE VIRTUAL TABLE papers USING fts5(id UNINDEXED, day UNINDEXED, title, abstract, tokenize='porter')"
         )
