@@ -67,6 +67,24 @@ class SourceUnreadable(Final):
         super().__init__(f"{source} gave an unreadable answer: {why}")
 
 
+class LlmUnavailable(Retryable):
+    """A language model's server is away, throttles or timed out."""
+
+    def __init__(self, model: str, why: str) -> None:
+        self.model = model
+        self.why = why
+        super().__init__(f"language model {model} did not answer: {why}")
+
+
+class LlmRefused(Final):
+    """A language model's server said no."""
+
+    def __init__(self, model: str, why: str) -> None:
+        self.model = model
+        self.why = why
+        super().__init__(f"language model {model} refused: {why}")
+
+
 class LabUnreachable(Retryable):
     """The lab refused the connection: nothing ran."""
 

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     """Chat model for `--judge llm` and for chat, as `provider:model`; unset means that none is asked."""
     llm_url: str | None = None
     """Base URL of an OpenAI-compatible server (vLLM, Ollama, llama.cpp)."""
+    llm_usd_in: float | None = Field(default=None, ge=0)
+    """Dollars for a million tokens that the model reads; 0 for a server of one's own. A budget needs it."""
+    llm_usd_out: float | None = Field(default=None, ge=0)
+    """Dollars for a million tokens that the model writes."""
     nli_model: str | None = None
     """Hub id or path of the sequence-classification model that the lab serves for `--judge nli`."""
     budget_usd: float = Field(default=1.0, ge=0)

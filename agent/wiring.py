@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.graph.parts import ClaimSearch
     from agent.judges.judge import Judge
     from agent.lab_client import LabClient
+    from agent.llm import ChatModel
 
 SOURCE_CHOICES = ("auto", "arxiv", "mirror", "library")
 JUDGE_CHOICES = ("local", "nli", "llm")
@@ -112,10 +113,38 @@ def open_judge(choice: str, settings: Settings) -> "Judge":
         from agent.judges.local import local_judge
 
         return local_judge()
+    if choice == "llm":
+        from agent.judges.llm import LlmJudge
+
+        return LlmJudge(open_llm(settings))
     if choice not in JUDGE_CHOICES:
         raise InputError(f"no judge {choice!r}; there are {', '.join(JUDGE_CHOICES)}")
-    del settings
-    raise InputError(f"the {choice} judge is not part of this version; use --judge local")
+    raise InputError("the nli judge is not part of this version; use --judge local or llm")
+
+
+def open_llm(settings: Settings) -> "ChatModel":
+    """Open the configured chat model. Raises InputError when it, or its price, is not configured."""
+    from agent.llm import ChatModel, Price
+
+    if not settings.llm:
+        raise InputError("no language model is configured: set RETEST_LLM to provider:model, such as openai:gpt-5.2")
+    prices = (settings.llm_usd_in, settings.llm_usd_out)
+    if settings.llm_url and prices == (None, None):
+        prices = (0.0, 0.0)
+    if None in prices:
+        raise InputError(
+            "the budget cannot be kept without the model's price: set RETEST_LLM_USD_IN and RETEST_LLM_USD_OUT "
+            "(dollars for a million tokens; 0 for a server of your own)"
+        )
+    return ChatModel(
+        settings.llm,
+        folder=settings.home,
+        clock=SystemClock(),
+        budget_usd=settings.budget_usd,
+        price=Price(*(p or 0.0 for p in prices)),
+        base_url=settings.llm_url,
+        timeout_s=max(settings.http_timeout_s, 120.0),
+    )
 
 
 @contextmanager

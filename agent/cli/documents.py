@@ -79,7 +79,9 @@ def inquiry_document(read: "Inquiry") -> dict[str, Any]:
         ],
         "anchors": [anchor.model_dump(mode="json") for anchor in read.anchors],
         "tasks": [task.model_dump(mode="json") for task in read.tasks],
+        "notes": [note.model_dump(mode="json") for note in read.notes],
         "questions": [question.model_dump(mode="json") for question in read.questions],
+        "body": read.model_dump(mode="json")["body"],
         "flag_ungrounded": read.flag_ungrounded,
         "warnings": [warning.model_dump(mode="json") for warning in read.warnings],
     }
@@ -125,7 +127,7 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
     from claims.grounding import GroundingStatus
 
     settings = load_settings()
-    names, anchors, malformed = read_ids(ids)
+    names, anchors = read_ids(ids)
     unread: list[CitationProblem] = []
     if file is not None:
         from agent.citations import read_citations
@@ -136,7 +138,7 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
         unread = cited.problems
     with open_store(settings) as store:
         sources = list(open_sources(source, store, settings).values())
-        results = [*zip(names, ground_all(anchors, sources), strict=True), *malformed]
+        results = list(zip(names, ground_all(anchors, sources), strict=True))
         wanted = [g.paper_id for _, g in results if g.paper_id]
         papers = store.papers(wanted)
         for one in sources:
@@ -154,26 +156,24 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
     return 3 if statuses <= {GroundingStatus.OK, GroundingStatus.UNCHECKED} and not unread else 1
 
 
-def read_ids(ids: tuple[str, ...]) -> tuple[list[str], list["Anchor"], list[tuple[str, "Grounding"]]]:
-    """Read ids from the command line: names and anchors of those that are ids, groundings of those that are not."""
+def read_ids(ids: tuple[str, ...]) -> tuple[list[str], list["Anchor"]]:
+    """Read ids from the command line, malformed ones included: they are grounded as such."""
     from claims.claim import Anchor
     from claims.errors import MalformedId
-    from claims.grounding import Grounding, GroundingStatus
     from claims.ids import ArxivId
 
     names: list[str] = []
     anchors: list[Anchor] = []
-    malformed: list[tuple[str, Grounding]] = []
     for text in ids:
         try:
             found = ArxivId.parse(text)
-        except MalformedId as exc:
-            anchor = Anchor(stated_title=text)
-            malformed.append((text, Grounding(anchor=anchor, status=GroundingStatus.MALFORMED, how=str(exc))))
+        except MalformedId:
+            names.append(text)
+            anchors.append(Anchor(malformed_id=text))
             continue
         names.append(text)
         anchors.append(Anchor(arxiv_id=found.base, stated_version=found.version))
-    return names, anchors, malformed
+    return names, anchors
 
 
 def look_up(source: Any, ids: list[str]) -> dict[str, Any]:

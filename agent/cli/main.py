@@ -22,6 +22,8 @@ COMMANDS = {
     "judge": ("agent.cli.judge:judge", "Weigh what the local judge is unsure of, and refit it."),
     "bench": ("agent.cli.weigh:bench", "Predict stances and verdicts of labelled claims; print metrics."),
     "lab": ("agent.cli.lab:lab", "Protocols, runs and the lab worker."),
+    "backup": ("agent.cli.backup:backup", "Write everything that is held to one file."),
+    "restore": ("agent.cli.backup:restore", "Fill an empty database from a backup."),
     "doctor": ("agent.cli.doctor:doctor", "Check what is installed, reachable and configured."),
 }
 """Command to where it lives and its line in `--help`. Kept here so that `--help` imports no command."""

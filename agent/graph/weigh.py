@@ -27,16 +27,21 @@ def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
     papers = [held[i] for i in batch["paper_ids"] if i in held and (i, held[i].text_digest) not in judged]
     if not papers:
         return {"n_judged": 0}
-    try:
-        assessments = parts.judge.assess(claim, papers)
-    except (Retryable, Final) as exc:
-        parts.watch(Step(claim.id, "weigh", f"could not judge {len(papers)} papers: {exc}"))
-        return {"n_judged": 0, "problems": [f"could not judge {len(papers)} papers: {exc}"]}
-    pairs = zip(papers, assessments, strict=True)
-    parts.store.add_evidence([evidence_of(claim, paper, assessment, parts) for paper, assessment in pairs])
-    stands = sum(a.stance is not Stance.NEUTRAL for a in assessments)
-    parts.watch(Step(claim.id, "weigh", f"{len(papers)} papers judged, {stands} take a stand"))
-    return {"n_judged": len(papers)}
+    n_judged = n_stands = 0
+    for start in range(0, len(papers), parts.judge.at_once):
+        some = papers[start : start + parts.judge.at_once]
+        try:
+            assessments = parts.judge.assess(claim, some)
+        except (Retryable, Final) as exc:
+            problem = f"could not judge {len(papers) - n_judged} papers: {exc}"
+            parts.watch(Step(claim.id, "weigh", problem))
+            return {"n_judged": n_judged, "problems": [problem]}
+        pairs = zip(some, assessments, strict=True)
+        parts.store.add_evidence([evidence_of(claim, paper, assessment, parts) for paper, assessment in pairs])
+        n_judged += len(some)
+        n_stands += sum(a.stance is not Stance.NEUTRAL for a in assessments)
+    parts.watch(Step(claim.id, "weigh", f"{n_judged} papers judged, {n_stands} take a stand"))
+    return {"n_judged": n_judged}
 
 
 def evidence_of(claim: Claim, paper: Paper, assessment: Assessment, parts: Parts) -> PaperEvidence:

@@ -49,7 +49,7 @@ class LoggedJudge:
 
     def __init__(self, log: Path, killer: Killer) -> None:
         self._judge = local_judge()
-        self.ref = self._judge.ref
+        self.ref, self.at_once = self._judge.ref, self._judge.at_once
         self._log, self._killer = log, killer
 
     def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:

@@ -186,6 +186,16 @@ def test_doctor_changes_nothing_and_says_what_to_do(tmp_path: Path) -> None:
     assert "retest lab serve" in lost.out
 
 
+def test_a_backup_restores_into_an_empty_home_and_nowhere_else(held: Path, tmp_path: Path) -> None:
+    file = tmp_path / "held.backup"
+    assert retest(held, "backup", str(file)).code == 0
+    assert retest(tmp_path / "new", "restore", str(file)).code == 0
+    assert retest(tmp_path / "new", "list", "--json").json == retest(held, "list", "--json").json
+    again = retest(held, "restore", str(file))
+    assert again.code == 3
+    assert "empty" in again.err
+
+
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     done = retest(tmp_path, "list", RETEST_SEEDS="many")
     assert done.code == 2

@@ -1,0 +1,165 @@
+"""A chat model as we use one: any of LangChain's providers, temperature 0, answers cached, every call counted.
+
+The model is named `provider:model` (`openai:gpt-5.2`, `anthropic:claude-...`); with a base URL it is any server that
+speaks the OpenAI chat protocol (vLLM, Ollama, llama.cpp). LangChain's packages are the extra `llm`.
+"""
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
+from claims.clock import Clock
+from claims.errors import InputError
+from claims.ids import digest
+
+log = logging.getLogger(__name__)
+
+
+class Message(NamedTuple):
+    """One turn of a conversation."""
+
+    role: str
+    """`system`, `user` or `assistant`"""
+    text: str
+
+
+class Price(NamedTuple):
+    """What a model costs, in dollars for a million tokens."""
+
+    tokens_in: float
+    tokens_out: float
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        """Give the price of one call in dollars."""
+        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1_000_000
+
+
+class Answer(NamedTuple):
+    """What the model said, and what it cost."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    usd: float
+    cached: bool
+    """given from the cache: nothing was paid"""
+
+
+class ChatModel:
+    """A chat model with a cache, a call log and a budget. Safe to share between threads."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        folder: Path,
+        clock: Clock,
+        budget_usd: float,
+        price: Price,
+        base_url: str | None = None,
+        timeout_s: float = 120.0,
+        max_tokens: int = 1024,
+    ) -> None:
+        """Prepare; nothing is sent. `folder` gets `llm.sqlite3`, the cache and the log of calls.
+
+        Raises InputError when the name, the provider's package or its key is missing.
+        """
+        self.name = name
+        self._budget_usd = budget_usd
+        self._price = price
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._spent = 0.0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "llm.sqlite3"
+        with closing(self._connect()) as db, db:
+            db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS calls (at TEXT, model TEXT, prompt TEXT, key TEXT, tokens_in INTEGER, "
+                "tokens_out INTEGER, usd REAL)"
+            )
+        self._model = _chat_model(name, base_url, timeout_s, max_tokens)
+
+    @property
+    def spent_usd(self) -> float:
+        """Dollars paid by this object; answers from the cache cost nothing."""
+        return self._spent
+
+    def ask(self, messages: Sequence[Message], *, prompt: str) -> Answer:
+        """Ask once. The same messages to the same model are answered from the cache.
+
+        prompt: name and version of the prompt, for the log. Raises BudgetSpent before anything is sent when the budget
+        is used up, LlmUnavailable (worth asking again), LlmRefused.
+        """
+        key = digest([self.name, prompt, [list(m) for m in messages]])
+        with closing(self._connect()) as db:
+            row = db.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+        if row:
+            held = json.loads(row[0])
+            return Answer(held["text"], held["tokens_in"], held["tokens_out"], 0.0, cached=True)
+        with self._lock:
+            if self._spent >= self._budget_usd > 0 or (self._budget_usd == 0 and any(self._price)):
+                raise BudgetSpent(f"the budget of ${self._budget_usd:.2f} is spent (RETEST_BUDGET_USD)")
+        text, tokens_in, tokens_out = self._send(messages)
+        usd = self._price.of(tokens_in, tokens_out)
+        with self._lock:
+            self._spent += usd
+        with closing(self._connect()) as db, db:
+            held = {"text": text, "tokens_in": tokens_in, "tokens_out": tokens_out}
+            db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, json.dumps(held)))
+            db.execute(
+                "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (self._clock.now().isoformat(), self.name, prompt, key, tokens_in, tokens_out, usd),
+            )
+        log.info("llm call %s: %d tokens in, %d out, $%.4f (prompt %s)", self.name, tokens_in, tokens_out, usd, prompt)
+        return Answer(text, tokens_in, tokens_out, usd, cached=False)
+
+    def _send(self, messages: Sequence[Message]) -> tuple[str, int, int]:
+        try:
+            said = self._model.invoke([(m.role, m.text) for m in messages])
+        except Exception as exc:
+            raise _translated(self.name, exc) from exc
+        usage = said.usage_metadata or {}
+        text = said.text if isinstance(said.text, str) else said.text()
+        return text, int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0))
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=20)
+
+
+def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: int) -> Any:
+    provider, separator, model = name.partition(":")
+    if not separator or not provider or not model:
+        raise InputError(f"RETEST_LLM: expected provider:model, such as openai:gpt-5.2, got {name!r}")
+    try:
+        from langchain.chat_models import init_chat_model
+    except ImportError as exc:
+        raise InputError("language models need LangChain: pip install 'retest[llm]'") from exc
+    options: dict[str, Any] = {"temperature": 0, "timeout": timeout_s, "max_tokens": max_tokens, "max_retries": 2}
+    if base_url:
+        # A server of one's own wants no key, but the client insists on one.
+        options |= {"base_url": base_url, "api_key": "none"}
+    try:
+        return init_chat_model(model, model_provider=provider, **options)
+    except Exception as exc:
+        raise InputError(f"RETEST_LLM={name}: {str(exc).splitlines()[0][:200]}") from exc
+
+
+_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""HTTP states after which the same question may be answered; every provider's client puts them in `status_code`."""
+
+
+def _translated(name: str, exc: Exception) -> LlmUnavailable | LlmRefused:
+    status = getattr(exc, "status_code", None)
+    why = " ".join(str(exc).split())[:200] or type(exc).__name__
+    if isinstance(status, int) and status not in _AGAIN:
+        return LlmRefused(name, why)
+    if isinstance(status, int) or "onnect" in type(exc).__name__ or "imeout" in type(exc).__name__:
+        return LlmUnavailable(name, why)
+    return LlmRefused(name, why)
