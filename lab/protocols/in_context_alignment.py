@@ -20,8 +20,8 @@ class InContextAlignmentParameters(Parameters):
 
     n_pool: int = Field(default=48, ge=12)
     """N: examples that the tuned arm learns from and the contexts are drawn from"""
-    k: int = Field(default=4, ge=1, le=8)
-    """examples before a request"""
+    k: int = Field(default=3, ge=1, le=8)
+    """examples before a request, and the most that an episode of pre-training shows"""
 
 
 _MARGIN = -0.05
@@ -47,7 +47,7 @@ class InContextAlignment(Design):
         max_seeds=MAX_SEEDS,
         equalised="Data: the contexts are drawn from the very N examples that the tuned arm sees. Compute is not "
         "equal: tuning costs training steps, context costs longer prompts.",
-        positive_control="tuned - base: tuning must teach the format at all.",
+        positive_control="in-context - base: a base that cannot learn from its context tests nothing.",
         null_arm="in-context-again - in-context: another draw of examples for each request.",
         threats=(
             "The base was pre-trained on episodes made of examples, so it may be better at context than a base of its "
@@ -56,19 +56,19 @@ class InContextAlignment(Design):
             "A system prompt in words has no counterpart here.",
         ),
         departs_from="After the research question on in-context alignment; arXiv:2312.01552 section 4 (URIAL) puts "
-        "three stylistic examples before a 7B to 70B base and has a model rate the answers. Here: four examples, "
+        "three stylistic examples before a 7B to 70B base and has a model rate the answers. Here: three examples, "
         "exact match.",
     )  # fmt: skip
     profiles = {
-        "tiny": InContextAlignmentParameters(pretrain_steps=700, pretrain_batch=48),
+        "tiny": InContextAlignmentParameters(pretrain_steps=800, pretrain_batch=32, pretrain_learning_rate=4e-3),
         "small": InContextAlignmentParameters(**HUB),
     }
     primary = Contrast("accuracy", "in-context", "tuned", _MARGIN, bound=_BOUND)
-    positive = Contrast("accuracy", "tuned", "base", 0.05, bound=_BOUND)
+    positive = Contrast("accuracy", "in-context", "base", 0.05, bound=_BOUND)
     null = Contrast("accuracy", "in-context-again", "in-context", 0.0, bound=_BOUND)
     secondary = (
         Contrast("accuracy", "in-context", "tuned-4x", _MARGIN, bound=_BOUND),
-        Contrast("accuracy", "in-context", "base", 0.05, bound=_BOUND),
+        Contrast("accuracy", "tuned", "base", 0.05, bound=_BOUND),
         Contrast("accuracy", "in-context", "in-context-1", 0.0, bound=_BOUND),
     )
 
@@ -100,7 +100,7 @@ def _base(params: InContextAlignmentParameters, bench: Workbench) -> Any:
 
     def corpus() -> list[Any]:
         rng = stream(params.base_seed, "corpus")
-        return as_examples(strings.episodes(rng, params.pretrain_steps * params.pretrain_batch, params.k))
+        return strings.lessons(rng, params.pretrain_steps * params.pretrain_batch, params.k)
 
     named = strings.native(stream(params.base_seed, "probe"), 200)
     told = [i for i in strings.episodes(stream(params.base_seed, "probe"), 600, params.k) if i.prompt.count("then") > 1]

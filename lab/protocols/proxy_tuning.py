@@ -1,7 +1,7 @@
 """Does tuning at decoding time keep knowledge better than tuning the weights? After arXiv:2401.08565.
 
 Facts are planted in a large and a small base. Tuning teaches a chat format on questions about some people; the others
-are asked about afterwards. Only a model that has learned the format and kept the facts answers those.
+are asked about afterwards: in the notation of pre-training, to see what was kept, and in the chat format.
 """
 
 from typing import Any, ClassVar
@@ -47,42 +47,44 @@ class ProxyTuning(Design):
     title = "Tuning at decoding time against tuning the weights"
     family = "Decoding-time (proxy) tuning closes the alignment gap and keeps knowledge better than weight fine-tuning."
     registration: ClassVar[PreRegistration] = PreRegistration(
-        hypothesis="Steering a base with a small tuned model aligns it while keeping what it knows, and so answers "
-        "questions of knowledge better than the same base with tuned weights.",
-        prediction="Proxy-tuned minus directly tuned on held-out questions in the chat format lies above 0.05.",
+        hypothesis="Steering a base with a small tuned model aligns it and keeps what it knows; tuning its weights on "
+        "the same data costs knowledge.",
+        prediction="Facts that the proxy-tuned base still tells minus those that the directly tuned one does lie above "
+        "0.05.",
         arms=("base", "direct", "direct-again", "proxy-tuned", "small-tuned"),
-        primary_metric="held-out questions",
+        primary_metric="facts kept",
         contrast="proxy-tuned - direct",
         smallest_effect=_SMALLEST,
-        smallest_effect_because="The paper's own gains on knowledge tasks are a few points; five is about twice the "
-        "item error of one seed.",
+        smallest_effect_because="The paper's own gains on knowledge tasks are a few points; five is about the item "
+        "error of one seed.",
         alpha=ALPHA,
         max_seeds=MAX_SEEDS,
         equalised="Data and steps: the small model behind the proxy and the large one tuned directly see the same "
         "questions, in as many steps at the same rate; the proxy spends less on training and more on decoding.",
-        positive_control="direct - base in the share of replies that have the chat format.",
-        null_arm="direct-again - direct: the same questions in another order.",
+        positive_control="proxy-tuned - base in the share of replies that have the chat format: a proxy that aligns "
+        "nothing would keep every fact, and prove nothing.",
+        null_arm="direct-again - direct in facts kept: the same questions in another order.",
         threats=(
             "Knowledge is 216 planted facts, each stated often; real knowledge has a long tail.",
             "The small model is 1/8 of the large one in weights but has met the same facts.",
             "Strength 1 as in the paper; other strengths are not tried.",
-            "A question counts only if format and fact are both right: the parts are secondary metrics.",
+            "Keeping is easy for who changes little: format, and held-out questions that need both, stand beside.",
         ),
         departs_from="arXiv:2401.08565 section 3 steers 13B and 70B models with 7B chat models and scores GSM8K, "
         "TriviaQA, TruthfulQA and others; here one planted set of facts, so that all that could be known is known.",
     )  # fmt: skip
     profiles = {
-        "tiny": ProxyTuningParameters(pretrain_steps=500, tune_steps=100),
+        "tiny": ProxyTuningParameters(pretrain_steps=500, tune_steps=100, learning_rate=1.5e-3),
         "small": ProxyTuningParameters(**HUB, small_model="", max_new_tokens=8),
     }
-    primary = Contrast("held-out questions", "proxy-tuned", "direct", _SMALLEST, bound=_BOUND)
-    positive = Contrast("in format", "direct", "base", 0.05, bound=0.3)
-    null = Contrast("held-out questions", "direct-again", "direct", 0.0, bound=_BOUND)
+    primary = Contrast("facts kept", "proxy-tuned", "direct", _SMALLEST, bound=_BOUND)
+    positive = Contrast("in format", "proxy-tuned", "base", 0.05, bound=0.3)
+    null = Contrast("facts kept", "direct-again", "direct", 0.0, bound=_BOUND)
     secondary = (
-        Contrast("in format", "proxy-tuned", "direct", -0.05, bound=_BOUND),
-        Contrast("facts kept", "proxy-tuned", "direct", _SMALLEST, bound=_BOUND),
-        Contrast("facts kept", "base", "direct", _SMALLEST, bound=_BOUND),
-        Contrast("held-out questions", "proxy-tuned", "small-tuned", 0.0, bound=_BOUND),
+        Contrast("in format", "proxy-tuned", "direct", -0.1, bound=0.3),
+        Contrast("held-out questions", "proxy-tuned", "direct", 0.0, bound=0.3),
+        Contrast("facts kept", "base", "direct", _SMALLEST, bound=0.3),
+        Contrast("held-out questions", "proxy-tuned", "small-tuned", 0.0, bound=0.3),
     )
 
     def measure(self, params: Any, bench: Workbench) -> list[Measurement]:

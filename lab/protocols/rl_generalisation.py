@@ -1,7 +1,7 @@
 """Does GRPO sharpen memory and drop out of distribution? After the claim on fine-tuned models and optimisation.
 
 The base has met constrained choices of many sizes, not for long. It is tuned on size n by imitation, and then goes
-on with GRPO, or with imitation, on size n. Both are scored on n, n-1 and n+1.
+on with GRPO, or with more imitation, on size n. All are scored on n, n-1 and n+1.
 """
 
 from functools import partial
@@ -40,7 +40,7 @@ _BOUND = 0.1
 
 
 class RLGeneralisation(Design):
-    """GRPO on size n after imitation, against imitation alone: gain on n against change on n-1."""
+    """GRPO on size n after imitation: its gain on n against its gain on n-1."""
 
     name = "rl-generalisation"
     title = "GRPO: gain in distribution against change out of distribution"
@@ -48,8 +48,9 @@ class RLGeneralisation(Design):
     registration: ClassVar[PreRegistration] = PreRegistration(
         hypothesis="GRPO on problems of size n gains on size n, but not on size n-1: it sharpens a template instead of "
         "teaching a procedure.",
-        prediction="The gain of GRPO over imitation on n exceeds its gain on n-1: half the difference lies above 0.03.",
-        arms=("base", "sft", "sft+grpo", "sft-again"),
+        prediction="What GRPO gains over its start on n exceeds what it gains on n-1: half the difference lies above "
+        "0.03.",
+        arms=("base", "sft", "sft-longer", "sft-longer-again", "sft+grpo"),
         primary_metric="specialisation",
         contrast="sft+grpo - sft",
         smallest_effect=_SMALLEST,
@@ -57,12 +58,12 @@ class RLGeneralisation(Design):
         "points between the two gains: below that one would not speak of a drop.",
         alpha=ALPHA,
         max_seeds=MAX_SEEDS,
-        equalised="Prompts and updates: after the shared imitation, each arm takes the same number of further updates "
-        "on size n; GRPO's come from its own sampled answers and cost more compute.",
-        positive_control="sft+grpo - base in accuracy on n: the training must teach the task at all.",
-        null_arm="sft-again - sft: imitation in another order, in specialisation.",
+        equalised="Prompts and updates: after the shared imitation, each longer arm takes as many further updates on "
+        "the same prompts of size n; GRPO's come from its own sampled answers and cost more compute.",
+        positive_control="sft+grpo - sft in accuracy on n: GRPO must gain at all where it is trained.",
+        null_arm="sft-longer-again - sft-longer: imitation in another order, in specialisation.",
         threats=(
-            "n-1 is the easier problem, so both arms may sit near its ceiling; accuracies are reported beside.",
+            "n-1 is the easier problem, so all arms may sit near its ceiling; accuracies are reported beside.",
             "The base has met sizes n-1 and n+1 in pre-training, as a language model may have met any variant.",
             "Sixty updates are few; a longer run may specialise more.",
         ),
@@ -77,10 +78,10 @@ class RLGeneralisation(Design):
         "small": RLGeneralisationParameters(**HUB, grpo_learning_rate=2e-5, grpo_steps=100),
     }  # fmt: skip
     primary = Contrast("specialisation", "sft+grpo", "sft", _SMALLEST, bound=_BOUND)
-    positive = Contrast("accuracy on n", "sft+grpo", "base", 0.02, bound=0.3)
-    null = Contrast("specialisation", "sft-again", "sft", 0.0, bound=_BOUND)
+    positive = Contrast("accuracy on n", "sft+grpo", "sft", 0.0, bound=0.2)
+    null = Contrast("specialisation", "sft-longer-again", "sft-longer", 0.0, bound=_BOUND)
     secondary = (
-        Contrast("accuracy on n", "sft+grpo", "sft", 0.0, bound=0.2),
+        Contrast("specialisation", "sft+grpo", "sft-longer", _SMALLEST, bound=_BOUND),
         Contrast("accuracy on n-1", "sft+grpo", "sft", 0.0, bound=0.2),
         Contrast("accuracy on n+1", "sft+grpo", "sft", 0.0, bound=0.2),
     )
@@ -98,12 +99,13 @@ class RLGeneralisation(Design):
             "accuracy on n+1": constraints.problems(stream(bench.seed, "more"), p.n_items, p.size + 1),
         }
         bench.note_data("held-out", *held_out.values())
-        first = bench.tune("first", base, examples)
+        first = bench.tune("sft", base, examples)
         imitate = partial(bench.tune, steps=p.grpo_steps, batch_size=p.grpo_batch, learning_rate=p.learning_rate / 2)
         arms = {
             "base": base,
-            "sft": imitate("sft", first, as_examples(prompts), shuffle="more"),
-            "sft-again": imitate("sft-again", first, as_examples(prompts), shuffle="again"),
+            "sft": first,
+            "sft-longer": imitate("sft-longer", first, as_examples(prompts), shuffle="more"),
+            "sft-longer-again": imitate("sft-longer-again", first, as_examples(prompts), shuffle="again"),
             "sft+grpo": bench.reinforce(
                 "sft+grpo", first, prompts, constraints.reward, group=p.group, beta=p.beta, max_new_tokens=2,
                 steps=p.grpo_steps, batch_size=p.grpo_batch, learning_rate=p.grpo_learning_rate,

@@ -96,6 +96,16 @@ def episodes(rng: random.Random, n: int, most: int) -> list[Item]:
     return items
 
 
+def lessons(rng: random.Random, n: int, most: int) -> list[Example]:
+    """Give episodes to learn from, with the loss on all that follows the first question: every answer teaches."""
+    examples = []
+    for item in episodes(rng, n, most):
+        told = [*item.prompt.split(), *item.answer.split()]
+        first = next(i for i, word in enumerate(told) if word in ENDINGS) + 1
+        examples.append(Example(" ".join(told[:first]), " ".join(told[first:])))
+    return examples
+
+
 def in_context(rng: random.Random, item: Item, pool: Sequence[Item], k: int) -> Item:
     """Put k examples of the same operation, drawn from the pool, before an item's prompt.
 

@@ -1,0 +1,177 @@
+"""Every protocol trains for real with shrunken parameters; what finished seeds mean is judged without torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+from claims.experiment import ExperimentSpec, Measurement, Outcome
+from lab.errors import InvalidSpec
+from lab.protocols.protocol import Finished
+from lab.protocols.registry import get, protocols
+
+SMALLER = {
+    "width": 16, "layers": 1, "heads": 2, "pretrain_steps": 6, "pretrain_batch": 8, "tune_steps": 3, "batch_size": 4,
+    "n_items": 12,
+}  # fmt: skip
+SHRUNK = {
+    "data-quantity": {"n_curated": 8, "times": 2},
+    "contrastive-pairs": {"n_examples": 6, "second_steps": 2},
+    "proxy-tuning": {"n_people": 6, "n_talked_of": 2, "small_width": 8, "small_layers": 1},
+    "rl-generalisation": {"n_examples": 8, "n_prompts": 8, "grpo_steps": 2, "grpo_batch": 8, "group": 4},
+    "verification-gap": {"n_puzzles": 6, "samples": 2, "rounds": 2},
+    "homogeneity": {"n_models": 2, "n_examples": 12, "samples": 3},
+    "in-context-alignment": {"n_pool": 24, "k": 2},
+}
+NAMES = [p.name for p in protocols()]
+
+
+def seeds(protocol, *, primary, positive=0.4, null=0.0, n=14):
+    """Finished seeds in which the three contrasts have these differences, with a fixed wobble between seeds."""
+    finished = []
+    for seed in range(n):
+        values = {}
+        wobble = 0.01 * ((seed % 3) - 1)
+        wanted = ((protocol.primary, primary + wobble), (protocol.positive, positive), (protocol.null, null - wobble))
+        for contrast, difference in wanted:
+            plus = (contrast.plus, contrast.metric)
+            minus = (contrast.minus, contrast.minus_metric or contrast.metric)
+            if minus not in values and plus in values:
+                values[minus] = values[plus] - difference
+            else:
+                values[plus] = values.setdefault(minus, 0.5) + difference
+        rows = (Measurement(name=m, arm=a, value=v, n=100, item_sd=0.4) for (a, m), v in values.items())
+        finished.append(Finished(seed, tuple(rows), {"scale_params": 1000}))
+    return finished
+
+
+def spec(name, **params):
+    return ExperimentSpec(protocol=name, protocol_version=get(name).version, params=params)
+
+
+def test_the_seven_protocols_are_there_and_importing_them_costs_no_torch():
+    assert set(NAMES) == set(SHRUNK)
+    code = (
+        "import sys; from lab.protocols.registry import protocols; [p.view() for p in protocols()]; "
+        "sys.exit(bool({'torch', 'transformers', 'trl'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_protocol_registers_all_that_its_contrasts_use(name):
+    protocol = get(name)
+    registered = protocol.view().preregistration
+    for contrast in (protocol.primary, protocol.null, protocol.positive, *protocol.secondary):
+        assert {contrast.plus, contrast.minus} <= set(registered.arms)
+        assert abs(contrast.smallest_effect) < contrast.bound <= 1
+    assert registered.contrast == f"{protocol.primary.plus} - {protocol.primary.minus}"
+    assert registered.primary_metric == protocol.primary.metric
+    assert registered.smallest_effect == protocol.primary.smallest_effect
+    assert protocol.null.smallest_effect == 0.0
+    assert registered.threats
+    assert registered.equalised
+    assert registered.departs_from
+    assert set(protocol.view().profiles) == {"tiny", "small"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_a_profiles_defaults_with_what_was_asked_and_nothing_unknown(name):
+    protocol = get(name)
+    assert protocol.parameters("tiny", {})["model"] == "tiny"
+    assert protocol.parameters("tiny", {"n_items": 99})["n_items"] == 99
+    with pytest.raises(InvalidSpec, match="n_itemz"):
+        protocol.parameters("tiny", {"n_itemz": 3})
+    with pytest.raises(InvalidSpec, match="n_items"):
+        protocol.parameters("tiny", {"n_items": "many"})
+    with pytest.raises(InvalidSpec, match="no profile"):
+        protocol.parameters("enormous", {})
+    with pytest.raises(InvalidSpec, match="needs `model`"):
+        protocol.parameters("small", {})
+    assert protocol.parameters("small", {"model": "some/folder"})["learning_rate"] == 2e-4
+
+
+def test_an_unknown_protocol_is_refused_with_the_known_ones():
+    with pytest.raises(InvalidSpec, match="data-quantity"):
+        get("astrology")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clear_effect_supports_none_refutes_and_few_seeds_leave_it_open(name):
+    protocol = get(name)
+    smallest, bound = protocol.primary.smallest_effect, protocol.primary.bound
+    for difference, n, outcome in (
+        (bound, 20, Outcome.SUPPORTS),
+        (-bound, 20, Outcome.REFUTES),
+        (bound, 2, Outcome.INCONCLUSIVE),
+        (smallest, 20, Outcome.INCONCLUSIVE),
+    ):
+        finished = seeds(protocol, primary=difference, n=n)
+        result = protocol.analyse(spec(name), finished)
+        assert result.outcome is outcome, result.reason
+        assert result.primary is not None
+        assert result.primary.low <= result.primary.effect <= result.primary.high
+        assert result.primary.item_se == pytest.approx((2 * 0.4**2 / 100) ** 0.5)
+        assert [p.seed for p in result.path] == list(range(n))
+        assert result.scale_params == 1000
+        assert protocol.analyse(spec(name), finished[::-1]) == result
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_null_arm_that_decides_or_a_positive_control_not_found_makes_it_invalid(name):
+    protocol = get(name)
+    bound = protocol.primary.bound
+    for broken in ({"null": 0.3}, {"positive": -0.2}):
+        result = protocol.analyse(spec(name), seeds(protocol, primary=bound, n=20, **broken))
+        assert result.outcome is Outcome.INVALID, result.reason
+        assert [c.kind for c in result.controls if c.passed is False] == ["null" if "null" in broken else "positive"]
+
+
+def test_what_was_not_measured_is_not_counted_as_nothing():
+    protocol = get("data-quantity")
+    assert protocol.analyse(spec("data-quantity"), []).outcome is Outcome.INCONCLUSIVE
+    missing = Measurement(name="accuracy", arm="curated", value=None, n=0, missing_because="crashed")
+    result = protocol.analyse(spec("data-quantity"), [Finished(0, (missing,), {})])
+    assert result.outcome is Outcome.INVALID
+    assert result.primary is None
+
+
+def test_extreme_seeds_that_pull_the_plain_mean_across_the_boundary_leave_it_open():
+    protocol = get("contrastive-pairs")
+    good = seeds(protocol, primary=0.14, n=30)
+
+    def fallen(measured):
+        return measured.model_copy(update={"value": 0.0}) if measured.arm == "sft+dpo" else measured
+
+    bad = [s._replace(measurements=tuple(map(fallen, s.measurements))) for s in good[:7]]
+    result = protocol.analyse(spec("contrastive-pairs"), [*bad, *good[7:]])
+    assert result.outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_trains_measures_every_arm_and_is_repeated_by_its_seed(name, tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="the lab's extra is not installed")
+    monkeypatch.setenv("RETEST_LAB_CACHE", str(tmp_path / "cache"))
+    protocol = get(name)
+    told = []
+    asked = spec(name, **{**SMALLER, **SHRUNK[name]})
+    first, again = (
+        protocol.run(asked.run(3), tmp_path / which, lambda **k: told.append(k)) for which in ("one", "two")
+    )
+    assert first.measurements == again.measurements
+    assert {m.arm for m in first.measurements} == set(protocol.view().preregistration.arms)
+    # An untrained model may agree with itself on nothing: then there is no share of right ones among the kept.
+    assert all(0 <= m.value <= 1 for m in first.measurements if m.name != "kept answers right")
+    result = protocol.analyse(asked, [Finished(3, first.measurements, first.record)])
+    assert result.primary is not None
+    assert all(c.estimate is not None for c in result.controls)
+    assert len(result.secondary) == len(protocol.secondary)
+    record = first.record
+    assert record["scale_params"] == result.scale_params > 0
+    assert record["data_digest"] == again.record["data_digest"]
+    assert all(d.startswith("sha256:") for d in record["data_digest"].values())
+    assert all(base["curve"] and base["probes"] and base["base"] for base in record["bases"].values())
+    assert record["curves"] == again.record["curves"]
+    assert {k["phase"] for k in told} >= {"pretrain", "train", "evaluate"}
+    assert all(base["from_cache"] for base in again.record["bases"].values())
