@@ -49,6 +49,8 @@ BULK_WRITER: Final = (128_000_000, 2)
 """The same for an import; flat in the number of papers."""
 
 _QUOTED = re.compile(r'"([^"]{2,200})"')
+_PASSING = re.compile(r"os error (?:13|23|24|28)\b|permission denied|too many open files|no space left", re.IGNORECASE)
+"""Troubles of the machine, not of the index: it must not be thrown away for them."""
 _Query = tantivy.Query
 _SHOULD, _MUST = tantivy.Occur.Should, tantivy.Occur.Must
 
@@ -86,23 +88,31 @@ class PaperIndex:
         try:
             others = sorted(p.name for p in folder.glob("schema-*") if p != place) if folder.is_dir() else []
             place.mkdir(parents=True, exist_ok=True)
-            if not tantivy.Index.exists(str(place)):
-                stale = f"written as {', '.join(others)}, this version reads schema-{SCHEMA}" if others else None
-            else:
+            if tantivy.Index.exists(str(place)):
                 try:
-                    opened = cls(tantivy.Index.open(str(place)), place, None, lock_wait_s)
-                    opened._index.reload()
-                    opened.search("probe", limit=1)
+                    return cls._opened(place, lock_wait_s)
                 except (ValueError, OSError, CouldNotLook) as exc:
+                    if _PASSING.search(str(exc)):
+                        raise
                     stale = f"it could not be read: {exc}"
-                    log.warning("the paper index at %s is begun anew: %s", place, stale)
-                    shutil.rmtree(place)
-                    place.mkdir()
-                else:
-                    return opened
-            return cls(tantivy.Index(_SCHEMA, path=str(place)), place, stale, lock_wait_s)
+                log.warning("the paper index at %s is begun anew: %s", place, stale)
+                shutil.rmtree(place)
+                place.mkdir()
+            elif others:
+                stale = f"written as {', '.join(others)}, this version reads schema-{SCHEMA}"
+            try:
+                return cls(tantivy.Index(_SCHEMA, path=str(place)), place, stale, lock_wait_s)
+            except ValueError:
+                return cls._opened(place, lock_wait_s)  # Another process began it at the same moment.
         except (OSError, ValueError) as exc:
             raise CouldNotLook("the paper index", f"{place}: {exc}") from exc
+
+    @classmethod
+    def _opened(cls, place: Path, lock_wait_s: float) -> "PaperIndex":
+        opened = cls(tantivy.Index.open(str(place)), place, None, lock_wait_s)
+        opened._index.reload()
+        opened.search("probe", limit=1)
+        return opened
 
     @classmethod
     def in_memory(cls, papers: Iterable[Paper] = ()) -> "PaperIndex":

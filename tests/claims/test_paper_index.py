@@ -1,5 +1,7 @@
 """The full-text index: what is found, in which window, and what happens to it on a bad day."""
 
+import os
+import resource
 import subprocess
 import sys
 import threading
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claims.dates import StatedDate
-from claims.errors import StoreLocked
+from claims.errors import CouldNotLook, StoreLocked
 from claims.paper_index import MAX_TERMS, SCHEMA, PaperIndex, terms_of, title_key
 from tests.factories import a_paper
 
@@ -248,6 +250,29 @@ def test_a_damaged_index_says_so_and_can_be_rebuilt(tmp_path, damage):
     index.rebuild(PAPERS)
     assert index.stale_because is None
     assert PaperIndex.open(tmp_path).count() == len(PAPERS)
+
+
+def test_a_sound_index_is_not_thrown_away_for_a_trouble_of_the_machine(tmp_path):
+    PaperIndex.open(tmp_path).add(PAPERS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + 1, hard))  # one file at a time, which is too few
+    try:
+        with pytest.raises(CouldNotLook):
+            PaperIndex.open(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    again = PaperIndex.open(tmp_path)
+    assert (again.count(), again.stale_because) == (len(PAPERS), None)
+
+
+def test_processes_may_begin_an_index_at_the_same_moment(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: PaperIndex.open(tmp_path / "index"), range(8)))
+    opened[0].add(PAPERS)
+    assert PaperIndex.open(tmp_path / "index").count() == len(PAPERS)
+    assert {index.stale_because for index in opened} == {None}
 
 
 def test_another_schema_is_set_aside_and_said(tmp_path):
