@@ -1,5 +1,7 @@
 """Sentences that every format of a report shares."""
 
+from itertools import groupby
+
 from claims.evidence import PaperEvidence
 from claims.grounding import GroundingStatus
 from claims.report import numbers
@@ -62,7 +64,11 @@ def record(v: ClaimView) -> str:
     if held is None or first is None:
         return "never"
     n = numbers.count(len(v.dossier.history), "verdict")
-    return f"first as this on {first.recorded_at:%Y-%m-%d}, last on {held.recorded_at:%Y-%m-%d}; {n} held"
+    told = f"first as this on {first.recorded_at:%Y-%m-%d}, last on {held.recorded_at:%Y-%m-%d}; {n} held"
+    changes = [h for _, (h, *_) in groupby(v.dossier.history, key=lambda h: h.verdict.kind)]
+    if len(changes) < 2:
+        return told
+    return told + ": " + " → ".join(f"{h.verdict.kind} ({h.recorded_at:%Y-%m-%d})" for h in changes)
 
 
 def unlooked(view: InquiryView) -> list[tuple[str, str, str]]:

@@ -29,7 +29,7 @@ from claims.report.html import claim_section, style_sheet
 from claims.report.table import COLUMNS, safe
 from claims.report.text import MARK, escape_markdown, spans, visible
 from claims.report.view import claim_view, months_before, view_of
-from tests.dossiers import AS_OF, NOW, claim, dossier, estimate, experiment, full, measured, paper, weighed
+from tests.dossiers import AS_OF, NOW, claim, dossier, estimate, experiment, full, held, measured, paper, weighed
 
 EVERY = list(Format)
 VOID = "area base br col embed hr img input link meta source track wbr".split()
@@ -174,6 +174,19 @@ def test_the_strongest_contradicting_work_is_of_the_last_six_months_and_ranked()
     ]
     view = claim_view(dossier(claim(), evidence, [old, young, strong, maybe]), AS_OF)
     assert [r.paper.id for r in view.recent if r.paper] == ["2604.00003", "2608.00002", "2607.00004"]
+
+
+def test_the_verdicts_on_record_are_told_with_their_changes() -> None:
+    it = paper("2603.00001", "2026-03-01")
+    evidence = [weighed(it, Stance.CONTRADICTS)]
+    history = (
+        held(claim(), evidence, date(2026, 1, 1), datetime(2026, 1, 2, tzinfo=UTC)),
+        held(claim(), evidence, date(2026, 2, 1), datetime(2026, 2, 2, tzinfo=UTC)),
+        held(claim(), evidence, date(2026, 4, 1), datetime(2026, 4, 2, tzinfo=UTC)),
+    )
+    text = render(alone(dossier(claim(), evidence, [it], history=history)), "md")
+    assert "first as this on 2026-04-02, last on 2026-04-02; 3 verdicts held" in text
+    assert "untested (2026-01-02) → contested (2026-04-02)" in text
 
 
 def test_the_last_six_months_end_where_the_verdict_stopped_looking() -> None:

@@ -220,7 +220,7 @@ def essence(verdict: Verdict) -> tuple[object, ...]:
 
 
 @given(weighings(), st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_order_and_duplicates_change_nothing(evidence: list[Evidence], shuffler) -> None:
     again = [*evidence, *evidence[::2]]
     shuffler.shuffle(again)
@@ -228,21 +228,21 @@ def test_order_and_duplicates_change_nothing(evidence: list[Evidence], shuffler)
 
 
 @given(weighings(), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_neutral_papers_change_nothing(evidence: list[Evidence], n: int) -> None:
     neutral = [weighed(paper(f"2501.{i:05}", "2025-01-01", authors=("Name a", "Name b")), N) for i in range(1, n + 1)]
     assert decide(CLAIM, [*neutral, *evidence], AS_OF) == decide(CLAIM, evidence, AS_OF)
 
 
 @given(weighings(), st.dates(date(2023, 1, 1), date(2026, 8, 1)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_what_comes_after_the_day_asked_about_never_matters(evidence: list[Evidence], as_of: date) -> None:
     known = [e for e in evidence if (e.published.start if e.kind == "paper" else e.measured_on) <= as_of]
     assert essence(decide(CLAIM, evidence, as_of)) == essence(decide(CLAIM, known, as_of))
 
 
 @given(weighings(), st.dates(date(2023, 1, 1), date(2026, 8, 1)), st.integers(0, 400))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_what_counted_on_a_day_counts_on_every_later_day(evidence: list[Evidence], as_of: date, days: int) -> None:
     def counted(day: date) -> set[str]:
         verdict = decide(CLAIM, evidence, day)
@@ -255,7 +255,7 @@ SWAPPED = {S: C, C: S, Q: Q, N: N}
 
 
 @given(weighings())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_swapping_support_and_contradiction_swaps_the_sides(evidence: list[Evidence]) -> None:
     only_papers = [e for e in evidence if isinstance(e, PaperEvidence)]
     swapped = [_with_stance(e, SWAPPED[e.stance]) for e in only_papers]
@@ -274,7 +274,7 @@ def _with_stance(e: PaperEvidence, stance: Stance) -> PaperEvidence:
 
 
 @given(st.lists(st.sampled_from(list(Outcome)), max_size=6), st.sampled_from([Scale.TOY, Scale.SMALL]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_smaller_experiments_alone_never_overturn_a_claim_about_large_models(
     outcomes: list[Outcome], scale: Scale
 ) -> None:
@@ -286,7 +286,7 @@ def test_smaller_experiments_alone_never_overturn_a_claim_about_large_models(
 
 
 @given(weighings(max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_one_more_paper_of_the_same_authors_never_overturns(evidence: list[Evidence]) -> None:
     before = decide(CLAIM, evidence, AS_OF)
     against = [e for e in evidence if e.id in before.against and isinstance(e, PaperEvidence)]
@@ -297,7 +297,7 @@ def test_one_more_paper_of_the_same_authors_never_overturns(evidence: list[Evide
 
 
 @given(weighings())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_withdrawing_every_paper_leaves_only_the_experiment(evidence: list[Evidence]) -> None:
     gone = [e.model_copy(update={"withdrawn": True}) if isinstance(e, PaperEvidence) else e for e in evidence]
     ours = [e for e in evidence if isinstance(e, ExperimentEvidence)]
