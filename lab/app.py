@@ -1,6 +1,6 @@
 """The lab's HTTP interface. Handlers only write the request down and queue it; control workers do the rest."""
 
-import contextlib
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -122,6 +122,9 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
         ] = False,
     ) -> ExperimentView:
         """Bring an experiment to its number of seeds. The same request twice starts one experiment."""
+        is_one_machine = settings.driver == "local" and settings.database_url is None
+        if is_one_machine and submission.limits.gpus > settings.gpus:
+            raise InvalidSpec(f"asks for {submission.limits.gpus} GPU(s); this lab has {settings.gpus}")
         submitted = ledger.submit(submission, retry_failed=retry_failed)
         for order in submitted.waiting:
             queue.put(order)
@@ -131,13 +134,8 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
     @app.get("/experiments", dependencies=guarded, tags=["experiments"])
     def experiments(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[ExperimentView]:
         """List experiments, newest first."""
-        views: list[ExperimentView] = []
-        for entry in ledger.entries():
-            if len(views) == limit:
-                break
-            with contextlib.suppress(InvalidSpec):
-                views.append(ledger.view(entry.spec.id, cores=settings.cores))
-        return views
+        newest = itertools.islice(ledger.entries(), limit)
+        return [ledger.view(entry.spec.id, cores=settings.cores) for entry in newest]
 
     @app.get("/experiments/{experiment_id}", dependencies=guarded, responses=_NOT_HERE, tags=["experiments"])
     def experiment(experiment_id: ExperimentId) -> ExperimentView:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from claims.clock import Clock
 from lab.drivers.driver import Driver, Started, Status
 from lab.errors import CorruptRunFolder
-from lab.runs import MAX_ATTEMPTS, AttemptSpec, End, Ending, Order, RunFolder
+from lab.runs import AttemptSpec, End, Ending, Order, RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -105,11 +105,6 @@ class Conductor:
         end = End(ending=ending, attempts=len(attempts), reason=reason, log_tail=tail, at=self._clock.now())
         return _insist(lambda: run.settle(order, end), run.id)
 
-    def stop_all(self, run: RunFolder, order: Order) -> None:
-        """Kill whatever lives of a round."""
-        for attempt in run.attempts(order):
-            self._driver.stop(attempt)
-
     def _is_cancelled(self, run: RunFolder, order: Order) -> bool:
         try:
             return run.cancel(order) is not None
@@ -134,14 +129,3 @@ def _insist(write: Callable[[], End], run_id: str) -> End:
                 raise
             log.warning("the end of run %s waits for disk space", run_id)
             time.sleep(2.0)
-
-
-def conduct(conductor: Conductor, run: RunFolder, order: Order) -> End:
-    """Bring a run to its end in one go, without an engine; the control plane does the same step by step."""
-    ending, reason = Ending.CRASHED, ""
-    for number in range(1, MAX_ATTEMPTS + 1):
-        begun = conductor.begin(run, order, number)
-        ending, reason = (begun, "cancelled by a person") if begun is not None else conductor.wait(run, order, number)
-        if not ending.is_worth_a_retry:
-            break
-    return conductor.settle(run, order, ending, reason)

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import NamedTuple
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
-from sqlalchemy.exc import SQLAlchemyError
 
 from claims.clock import Clock
 from lab.conduct import Conductor
@@ -88,6 +87,12 @@ class Queue:
             order.model_dump(mode="json"),
         )
 
+    def put_open(self, ledger: Ledger) -> None:
+        """Queue every run that was asked for and has no end: what a server wrote down and did not queue before it
+        died, what another database knew, what the engine gave up."""
+        for order in ledger.open_orders():
+            self.put(order)
+
     def close(self) -> None:
         """Close the connection."""
         self._client.destroy()
@@ -137,18 +142,15 @@ class Worker:
 
     def take_over(self) -> None:
         """Resume the work of workers that are gone. A run of theirs that still lives is attached to, not repeated."""
-        try:
-            for id, executor, _ in self._pending():
-                if executor == self.name or not self._watch.is_gone(executor):
-                    continue
-                with held(self._settings.home / "workers" / "take-over.lock"):
-                    # Another survivor may have been quicker.
-                    for again, owner, queue in self._pending():
-                        if (again, owner) == (id, executor):
-                            log.warning("worker %s is gone; taking over %s", executor, id)
-                            DBOS.resume_workflow(id, queue_name=queue)
-        except (SQLAlchemyError, OSError) as exc:
-            log.warning("could not look for work of others: %s", exc)
+        for id, executor, _ in self._pending():
+            if executor == self.name or not self._watch.is_gone(executor):
+                continue
+            with held(self._settings.home / "workers" / "take-over.lock"):
+                # Another survivor may have been quicker.
+                for again, owner, queue in self._pending():
+                    if (again, owner) == (id, executor):
+                        log.warning("worker %s is gone; taking over %s", executor, id)
+                        DBOS.resume_workflow(id, queue_name=queue)
 
     def _pending(self) -> list[_Pending]:
         found = DBOS.list_workflows(

@@ -8,6 +8,7 @@ run it again, unless that is asked for (`retry_failed`) or it broke a limit that
 """
 
 import errno
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,6 @@ from claims.experiment import (
     ExperimentSpec,
     ExperimentView,
     Limits,
-    Outcome,
     PreRegistration,
     RunSpec,
     RunState,
@@ -32,7 +32,6 @@ from claims.experiment import (
 from lab.catalogue import Catalogue
 from lab.errors import CorruptRunFolder, InvalidSpec, NoSuchExperiment
 from lab.progress import last_line
-from lab.protocols.protocol import Finished
 from lab.runs import (
     MAX_ATTEMPTS,
     Attempt,
@@ -46,6 +45,9 @@ from lab.runs import (
     read_model,
     write_model,
 )
+from lab.summary import result_of, seconds_left, state_of_all, usual_seconds
+
+log = logging.getLogger(__name__)
 
 _STATE = {
     Ending.SUCCEEDED: RunState.SUCCEEDED,
@@ -228,7 +230,8 @@ class Ledger:
         for path in self.experiments.glob("exp-*.json"):
             try:
                 entry = read_model(path, Entry)
-            except CorruptRunFolder:
+            except CorruptRunFolder as exc:
+                log.warning("left out of the list: %s", exc)
                 continue
             if entry is not None:
                 found.append(entry)
@@ -308,7 +311,7 @@ class Ledger:
         return ExperimentView(
             id=entry.spec.id,
             spec=entry.spec,
-            state=_state_of_all(runs),
+            state=state_of_all(runs),
             submitted_at=entry.submitted_at,
             preregistration=entry.preregistration,
             runs=runs,
@@ -317,50 +320,20 @@ class Ledger:
         )
 
     def _result(self, entry: Entry, runs: tuple[RunView, ...]) -> ExperimentResult | None:
-        done = [run for run in runs if run.state is RunState.SUCCEEDED]
-        if not done:
-            return None
-        failed = [run for run in runs if run.state is RunState.FAILED]
-        key = (tuple(run.id for run in done), tuple(run.id for run in failed), tuple(run.ended_at for run in done))
+        key = tuple((run.id, run.state, run.ended_at) for run in runs if run.state.is_final)
         known = self._results.get(entry.spec.id)
         if known is not None and known[0] == key:
             return known[1]
-        protocol = self._catalogue.find(entry.spec.protocol, entry.spec.protocol_version)
-        finished = [Finished(run.spec.seed, run.measurements, run.record) for run in done]
-        result = protocol.analyse(entry.spec, finished)
-        if failed:
-            # Seeds that fail are not missing at random: what the others say may be true of survivors only.
-            seeds = ", ".join(str(run.spec.seed) for run in failed)
-            result = result.model_copy(
-                update={
-                    "outcome": Outcome.INVALID,
-                    "reason": f"{len(failed)} of {len(runs)} runs failed (seed {seeds}); else: {result.reason}",
-                }
-            )
-        self._results[entry.spec.id] = (key, result)
+        result = result_of(self._catalogue, entry.spec, runs)
+        if result is not None:
+            self._results[entry.spec.id] = (key, result)
         return result
 
     def _seconds_left(self, entry: Entry, runs: tuple[RunView, ...], cores: int) -> float | None:
-        """Estimate from what finished seeds took, else from the protocol's own measure; None when neither is known."""
-        open_runs = [run for run in runs if not run.state.is_final]
-        if not open_runs:
-            return 0.0
-        took = [run.seconds for run in runs if run.state is RunState.SUCCEEDED and run.seconds is not None]
-        expected: float | None = sum(took) / len(took) if took else None
-        if expected is None:
-            view = self._catalogue.find(entry.spec.protocol, entry.spec.protocol_version).view()
-            expected = view.seconds_per_seed.get(entry.spec.profile)
-        left = 0.0
-        for run in open_runs:
-            told = self._told_left(run)
-            if told is None and expected is None:
-                return None
-            if told is None and expected is not None:
-                spent = (self._clock.now() - run.started_at).total_seconds() if run.started_at else 0.0
-                told = max(expected - spent, 1.0) if run.state is RunState.RUNNING else expected
-            left += told or 0.0
-        side_by_side = max(1, min(len(open_runs), cores // min(entry.limits.cpus, cores)))
-        return left / side_by_side
+        told = {run.id: left for run in runs if (left := self._told_left(run)) is not None}
+        usual = usual_seconds(self._catalogue, entry.spec, runs)
+        side_by_side = max(1, cores // min(entry.limits.cpus, cores))
+        return seconds_left(runs, told, usual, self._clock.now(), side_by_side=side_by_side)
 
     def _told_left(self, run: RunView) -> float | None:
         if run.state is not RunState.RUNNING or run.started_at is None:
@@ -390,17 +363,3 @@ def _explain(end: End | None, exit: Exit | None) -> str:
     why = end.reason if end is not None else (exit.reason if exit is not None else "")
     tail = f"\n--- end of its log ---\n{end.log_tail}" if end is not None and end.log_tail else ""
     return f"{why or 'cancelled by a person'}{tail}"
-
-
-def _state_of_all(runs: tuple[RunView, ...]) -> RunState:
-    """Sum up: open while any run is open; failed when any failed; cancelled when any was; else succeeded."""
-    states = {run.state for run in runs}
-    if RunState.RUNNING in states:
-        return RunState.RUNNING
-    if RunState.QUEUED in states:
-        # Some seeds are done and others wait: it is under way.
-        return RunState.RUNNING if RunState.SUCCEEDED in states else RunState.QUEUED
-    for state in (RunState.FAILED, RunState.CANCELLED):
-        if state in states:
-            return state
-    return RunState.SUCCEEDED

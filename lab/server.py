@@ -31,9 +31,12 @@ from lab.ledger import Ledger
 from lab.processes import identify
 from lab.runs import take, write_atomic
 from lab.settings import LabSettings
-from lab.workers import Seat
+from lab.workers import Patrol, Seat
 
 log = logging.getLogger(__name__)
+
+_REQUEUE_S = 60.0
+"""Seconds between two looks for runs that have no end and are in no queue."""
 
 
 def is_loopback(host: str) -> bool:
@@ -80,10 +83,9 @@ def _serve(settings: LabSettings, bound: socket.socket, *, worker: bool, holders
     catalogue = Catalogue(settings.protocols)
     ledger = Ledger(settings.home, catalogue, clock)
     queue = Queue(settings)
-    for order in ledger.open_orders():
-        # What was written down and not queued before the last end of this server, or with another database.
-        queue.put(order)
+    queue.put_open(ledger)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(Patrol(lambda: queue.put_open(ledger), _REQUEUE_S))
         if worker:
             stack.enter_context(working(settings, ledger))
         app = make_app(settings, ledger, catalogue, queue, workers=int(worker))

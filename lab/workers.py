@@ -6,6 +6,7 @@ whose lock is free is gone at once; one whose count stands still for a heartbeat
 another machine is never compared with ours.
 """
 
+import logging
 import os
 import threading
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 from lab.runs import is_held, take
+
+log = logging.getLogger(__name__)
 
 MAX_WORKERS = 64
 """Control workers of one host."""
@@ -113,4 +116,8 @@ class Patrol:
 
     def _go(self) -> None:
         while not self._stop.wait(self._every_s):
-            self._look()
+            try:
+                self._look()
+            except Exception:
+                # A worker's outermost loop: whatever one look came upon, the next one must be taken.
+                log.exception("a look at the work of others failed")

@@ -46,7 +46,8 @@ class RayDriver:
             if attempt.process() is not None or (attempt.folder / "exit.json").exists() or is_held(attempt.lock):
                 return Started.ATTACHED
             limits = spec.limits
-            command = [sys.executable, "-P", "-m", "lab.execute", str(attempt.folder)]
+            # The mark is set here and not for the whole job: Ray's own processes must not carry it.
+            command = ["env", f"{MARK}={attempt.mark}", sys.executable, "-P", "-m", "lab.execute", str(attempt.folder)]
             try:
                 self._client().submit_job(
                     submission_id=_job_id(attempt),
@@ -54,7 +55,7 @@ class RayDriver:
                     entrypoint_num_cpus=limits.cpus,
                     entrypoint_num_gpus=limits.gpus or None,
                     entrypoint_memory=int(limits.memory_gib * 2**30),
-                    runtime_env={"env_vars": self._environment(attempt)},
+                    runtime_env={"env_vars": self._environment()},
                 )
             except (RuntimeError, ConnectionError, OSError) as exc:
                 if "already exists" in str(exc) or "already been used" in str(exc):
@@ -109,10 +110,9 @@ class RayDriver:
             self._connection = self._jobs.JobSubmissionClient(self._settings.ray_address)
         return self._connection
 
-    def _environment(self, attempt: Attempt) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return passed_on | {
-            MARK: attempt.mark,
             "RETEST_HOME": str(self._settings.data_home),
             "RETEST_LAB_PROTOCOLS": self._settings.protocols,
             "RETEST_LAB_NICENESS": str(self._settings.niceness),

@@ -280,6 +280,17 @@ def test_time_left_counts_what_runs_side_by_side(ledger: Ledger) -> None:
     assert ledger.view(SPEC.id, cores=2).seconds_left == 0.0
 
 
+def test_an_experiment_of_a_protocol_that_is_gone_is_still_shown(ledger: Ledger, tmp_path: Path) -> None:
+    (order,) = _submit(ledger)
+    _succeed(ledger, order)
+    later = Ledger(tmp_path, Catalogue(), FrozenClock(NOON))
+    view = later.view(SPEC.id)
+    assert view.state is RunState.SUCCEEDED
+    assert view.result is not None
+    assert view.result.outcome.value == "inconclusive"
+    assert "no protocol 'fast' in this lab" in view.result.reason
+
+
 def test_a_wish_to_stop_is_of_one_round(ledger: Ledger) -> None:
     (order,) = _submit(ledger)
     run = ledger.run(order.spec.id)

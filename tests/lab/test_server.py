@@ -33,7 +33,7 @@ class Served:
 
     def __init__(self, home: Path) -> None:
         self.settings = LabSettings(
-            data_home=home, token=SecretStr(TOKEN), protocols=PROTOCOL, max_body_bytes=4096, cpu_slots=2
+            data_home=home, token=SecretStr(TOKEN), protocols=PROTOCOL, max_body_bytes=4096, cpu_slots=2, gpu_slots=0
         )
         catalogue = Catalogue(PROTOCOL)
         self.ledger = Ledger(self.settings.home, catalogue, SystemClock())
@@ -111,6 +111,7 @@ def test_the_same_submission_twice_starts_once(lab: Served) -> None:
         ({"n_seeds": 0}, "greater than or equal to 1"),
         ({"n_seeds": 257}, "less than or equal to 256"),
         ({"limits": {"memory_gib": -1}}, "greater than 0"),
+        ({"limits": {"gpus": 2}}, "asks for 2 GPU(s); this lab has 0"),
         ({"surprise": 1}, "Extra inputs are not permitted"),
     ],
 )
@@ -210,6 +211,7 @@ def test_the_lab_refuses_to_serve_others_without_a_token(tmp_path: Path, host: s
         serve(host, 0, settings=LabSettings(data_home=tmp_path, token=None))
 
 
+@pytest.mark.slow
 def test_a_taken_port_and_a_second_lab_are_said_in_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "RETEST_HOME": str(tmp_path / "a")}
     with socket.socket() as taken:
