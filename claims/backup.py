@@ -25,14 +25,14 @@ from claims.lines import REVISION
 from claims.store import Store
 from claims.store.engine import BUSY_TIMEOUT_S, Door, connect
 from claims.store.schema import bring_to_head, known_revisions, schema_status
-from claims.tables import Row, SlotRow, table
+from claims.tables import LeaseRow, Row, SlotRow, table
 
 FORMAT = "retest-backup-1"
 """The file's own version; changes when its lines do, not when the tables do."""
 
 _ROWS_AT_ONCE = 1000
-_LEFT_OUT = {table(SlotRow).name}
-"""Reserved request slots mean nothing on another day."""
+_LEFT_OUT = {table(SlotRow).name, table(LeaseRow).name}
+"""Reserved request slots and leases mean nothing on another day."""
 
 
 class BackupInfo(NamedTuple):

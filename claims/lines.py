@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-REVISION = "0001"
+REVISION = "0002"
 """The schema that this version of retest reads and writes."""
 
 VERSION_TABLE = "retest_schema"

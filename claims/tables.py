@@ -7,7 +7,9 @@
                                       ├── evidence                        append-only; one row a stance
                                       ├── experiments                     append-only snapshots; the newest is read
                                       └── verdicts                        append-only; each names what it supersedes
+                                      └── care                        what a person asked for it; when it was refreshed
     slots, cursors                 pacing over all processes; how far a harvest got
+    nights, leases                 one row a refresh, with its digest; who works on what right now
 
 `REVISION`, in `claims.lines`, is the newest Alembic revision; a test compares it with the migrations.
 """
@@ -327,6 +329,51 @@ class CursorRow(Row, table=True):
     name: str = Field(primary_key=True, sa_type=Words)
     value: str = Field(sa_type=Words)
     changed_at: datetime = Field(sa_type=Moment)
+
+
+class CareRow(Row, table=True):
+    """How a claim is looked after: what a person asked for it, and how far the refresh got with it."""
+
+    __tablename__ = "care"
+
+    claim_id: str = Field(primary_key=True, sa_type=Words, foreign_key="claims.id")
+    pinned: bool
+    paused: bool
+    forced: bool
+    refreshed_on: date | None = None
+    """the newest night that went over it"""
+    full_on: date | None = None
+    """the newest night that matched it against every held paper, not only the changed ones"""
+    checked_to: datetime | None = Field(default=None, sa_type=Moment)
+    """the newest change to any paper when that night read them"""
+    seen_to: datetime | None = Field(default=None, sa_type=Moment)
+    """where the next night begins to read changes; before `checked_to` when papers were too new for the night"""
+
+
+class NightRow(Row, table=True):
+    """One refresh."""
+
+    __tablename__ = "nights"
+
+    night: date = Field(primary_key=True)
+    """the day up to which papers counted"""
+    state: str = Field(sa_type=Text)
+    """JSON: how far it got, and what it began from"""
+    digest: str | None = Field(default=None, sa_type=Text)
+    """JSON document of what changed; None until the night is over"""
+    begun_at: datetime = Field(sa_type=Moment)
+    finished_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class LeaseRow(Row, table=True):
+    """Who works on something right now; a row that ran out, or whose holder died, may be taken."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True, sa_type=Words)
+    holder: str = Field(sa_type=Words)
+    until: float = Field(sa_type=Double)
+    """seconds since 1970, UTC"""
 
 
 def table(row: type[Row]) -> Table:

@@ -13,6 +13,7 @@ from claims.clock import Clock, SystemClock
 from claims.store.claims import ClaimShelf
 from claims.store.engine import BUSY_TIMEOUT_S, Door, connect
 from claims.store.evidence import EvidenceShelf
+from claims.store.nights import NightShelf
 from claims.store.pace import PaceShelf
 from claims.store.papers import PaperShelf, PutCounts
 from claims.store.schema import SchemaStatus, bring_to_head, schema_status
@@ -21,7 +22,7 @@ from claims.store.verdicts import VerdictShelf
 __all__ = ["PutCounts", "SchemaStatus", "Store"]
 
 
-class Store(PaperShelf, ClaimShelf, EvidenceShelf, VerdictShelf, PaceShelf):
+class Store(PaperShelf, ClaimShelf, EvidenceShelf, VerdictShelf, NightShelf, PaceShelf):
     """What we hold, since when, and why. Safe to share between threads; processes open their own."""
 
     def __init__(self, door: Door, clock: Clock) -> None:

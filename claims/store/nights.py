@@ -1,0 +1,243 @@
+"""What the nightly refresh keeps: care of claims, the nights with their digests, leases, and what came in between."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from claims.clock import Clock
+from claims.store.claims import CLAIMS, require
+from claims.store.engine import Door
+from claims.store.evidence import EVIDENCE, EXPERIMENTS
+from claims.store.papers import PAPERS, WITHDRAWALS
+from claims.store.rows import in_parts, insert_new, upsert
+from claims.store.verdicts import VERDICTS
+from claims.tables import CareRow, LeaseRow, NightRow, table
+
+CARE = table(CareRow)
+NIGHTS = table(NightRow)
+LEASES = table(LeaseRow)
+
+_MARKED = {"verdicts": VERDICTS, "evidence": EVIDENCE, "experiments": EXPERIMENTS, "withdrawals": WITHDRAWALS}
+"""Tables that are only appended to: their highest number tells how far they were."""
+
+Marks = dict[str, int]
+"""Table to the highest number that it held."""
+
+
+class Care(NamedTuple):
+    """How one claim is looked after."""
+
+    claim_id: str
+    pinned: bool = False
+    """looked at first, and never left for another night"""
+    paused: bool = False
+    """not refreshed until a person says so"""
+    forced: bool = False
+    """matched against every held paper the next time, once"""
+    refreshed_on: date | None = None
+    """the newest night that went over it; None when none did"""
+    full_on: date | None = None
+    """the newest night that matched it against every held paper"""
+    checked_to: datetime | None = None
+    """the newest change to any paper when that night read them"""
+    seen_to: datetime | None = None
+    """where the next night begins to read changes"""
+
+
+class PaperChange(NamedTuple):
+    """That a paper came in, or is held otherwise than before."""
+
+    paper_id: str
+    changed_at: datetime
+    published_on: date
+    withdrawn: bool
+
+
+class HeldNight(NamedTuple):
+    """One refresh as it is held."""
+
+    night: date
+    state: str
+    """JSON"""
+    digest: str | None
+    """JSON; None until the night was over once"""
+    begun_at: datetime
+    finished_at: datetime | None
+
+
+class Since(NamedTuple):
+    """Ids of what was appended after some marks, oldest first."""
+
+    claims_decided: list[str]
+    """claims with a new verdict"""
+    verdicts: dict[str, list[str]]
+    """claim to the ids of its new verdicts"""
+    stances: dict[str, list[str]]
+    """claim to the ids of new evidence that takes a stand, experiments included"""
+    n_judged: int
+    """new stances on papers, neutral ones included"""
+    withdrawn: dict[str, bool]
+    """papers whose withdrawal we learned of (True) or saw taken back (False): the newest word"""
+    experiments: list[str]
+    """experiments with a new snapshot"""
+
+
+class NightShelf:
+    """The nightly part of the store."""
+
+    door: Door
+    clock: Clock
+
+    def care(self, claim_ids: Sequence[str] | None = None) -> dict[str, Care]:
+        """Give how claims are looked after, all or these; one that nobody touched is not in it."""
+        query = sa.select(CARE)
+        with self.door.reading() as connection:
+            parts = [sa.true()] if claim_ids is None else [CARE.c.claim_id.in_(p) for p in in_parts(claim_ids)]
+            rows = [row for part in parts for row in connection.execute(query.where(part))]
+        return {row.claim_id: Care(**row._mapping) for row in rows}
+
+    def take_care(self, claim_id: str, **wishes: bool) -> Care:
+        """Change `pinned`, `paused` or `forced` of a claim, and give how it stands now. Raises NotHeld."""
+        assert wishes.keys() <= {"pinned", "paused", "forced"}
+        return self._change_care(claim_id, lambda held: held._replace(**wishes))
+
+    def claim_refreshed(
+        self, claim_id: str, night: date, *, checked_to: datetime | None, seen_to: datetime | None, full: bool
+    ) -> None:
+        """Note that a night is done with a claim: the last thing it does, after all it found is stored."""
+        self._change_care(
+            claim_id,
+            lambda held: held._replace(
+                refreshed_on=night,
+                full_on=night if full else held.full_on,
+                checked_to=checked_to,
+                seen_to=seen_to,
+                forced=False if full else held.forced,
+            ),
+        )
+
+    def _change_care(self, claim_id: str, change: Callable[[Care], Care]) -> Care:
+        with self.door.writing(f"care:{claim_id}") as connection:
+            require(connection, "claim", CLAIMS, {claim_id})
+            row = connection.execute(sa.select(CARE).where(CARE.c.claim_id == claim_id)).one_or_none()
+            care = change(Care(**row._mapping) if row is not None else Care(claim_id))
+            upsert(connection, CARE, care._asdict())
+            return care
+
+    def paper_changes(self, since: datetime | None) -> list[PaperChange]:
+        """Give the mirror's papers that came in or changed at or after a moment (None: all), without their texts."""
+        p = PAPERS.c
+        query = sa.select(p.id, p.changed_at, p.published_on, p.withdrawn).where(p.from_mirror)
+        if since is not None:
+            query = query.where(p.changed_at >= since)
+        with self.door.reading() as connection:
+            return [PaperChange(*row) for row in connection.execute(query.order_by(p.changed_at, p.id))]
+
+    def evidence_on(self, paper_ids: Iterable[str]) -> dict[str, set[str]]:
+        """Give the claims that hold a stance on any of these papers, with the papers."""
+        found: dict[str, set[str]] = {}
+        with self.door.reading() as connection:
+            for part in in_parts(paper_ids):
+                query = sa.select(EVIDENCE.c.claim_id, EVIDENCE.c.paper_id).where(EVIDENCE.c.paper_id.in_(part))
+                for row in connection.execute(query.distinct()):
+                    found.setdefault(row.claim_id, set()).add(row.paper_id)
+        return found
+
+    def marks(self) -> Marks:
+        """Tell how far the appended tables are."""
+        with self.door.reading() as connection:
+            return {
+                name: int(connection.scalar(sa.select(sa.func.max(each.c.seq))) or 0) for name, each in _MARKED.items()
+            }
+
+    def appended_since(self, marks: Marks) -> Since:
+        """Give what was appended after these marks."""
+        with self.door.reading() as connection:
+
+            def rows(name: str, *columns: str) -> Sequence[sa.Row[Any]]:
+                each = _MARKED[name]
+                query = sa.select(*(each.c[c] for c in columns)).where(each.c.seq > marks.get(name, 0))
+                return connection.execute(query.order_by(each.c.seq)).all()
+
+            verdicts: dict[str, list[str]] = {}
+            for row in rows("verdicts", "claim_id", "id"):
+                verdicts.setdefault(row.claim_id, []).append(row.id)
+            stances: dict[str, list[str]] = {}
+            n_judged = 0
+            for row in rows("evidence", "claim_id", "id", "stance", "kind"):
+                n_judged += row.kind == "paper"
+                if row.stance != "neutral":
+                    stances.setdefault(row.claim_id, []).append(row.id)
+            withdrawn = {row.paper_id: row.withdrawn for row in rows("withdrawals", "paper_id", "withdrawn")}
+            experiments = list(dict.fromkeys(row.id for row in rows("experiments", "id")))
+        return Since(list(verdicts), verdicts, stances, n_judged, withdrawn, experiments)
+
+    def begin_night(self, night: date, state: str) -> HeldNight:
+        """Begin a refresh with this state, or give the one that was begun before for the same day."""
+        with self.door.writing("nights") as connection:
+            row = {"night": night, "state": state, "digest": None, "begun_at": self.clock.now(), "finished_at": None}
+            insert_new(connection, NIGHTS, [row])
+            return _night(connection.execute(sa.select(NIGHTS).where(NIGHTS.c.night == night)).one())
+
+    def change_night(self, night: date, change: Callable[[str], str], *, digest: str | None = None) -> HeldNight:
+        """Change a night's state in one transaction; with `digest` it is over. The night must have begun."""
+        with self.door.writing("nights") as connection:
+            held = _night(connection.execute(sa.select(NIGHTS).where(NIGHTS.c.night == night)).one())
+            row: dict[str, Any] = {"state": change(held.state)}
+            if digest is not None:
+                row |= {"digest": digest, "finished_at": self.clock.now()}
+            connection.execute(NIGHTS.update().where(NIGHTS.c.night == night).values(row))
+            return held._replace(**row)
+
+    def night(self, night: date) -> HeldNight | None:
+        """Give a refresh; None when there was none for that day."""
+        with self.door.reading() as connection:
+            row = connection.execute(sa.select(NIGHTS).where(NIGHTS.c.night == night)).one_or_none()
+            return None if row is None else _night(row)
+
+    def nights(self, limit: int = 30) -> list[HeldNight]:
+        """Give the finished refreshes, newest first."""
+        query = sa.select(NIGHTS).where(NIGHTS.c.finished_at.is_not(None))
+        with self.door.reading() as connection:
+            return [_night(row) for row in connection.execute(query.order_by(NIGHTS.c.finished_at.desc()).limit(limit))]
+
+    def take_leases(
+        self, names: Sequence[str], holder: str, *, seconds: float, at_most: int, is_gone: Callable[[str], bool]
+    ) -> list[str]:
+        """Take up to `at_most` of these names, in their order, for some seconds, and give those that are ours now.
+
+        A name is free when nobody holds it, its time is over, or `is_gone` says that its holder died; what this
+        holder has already, it keeps for longer. Whoever takes, on whichever machine, one holder gets a name.
+        """
+        taken: list[str] = []
+        with self.door.writing("leases") as connection:
+            now = self._now(connection)
+            for start in range(0, len(names), 500):
+                part = names[start : start + 500]
+                query = sa.select(LEASES).where(LEASES.c.name.in_(part))
+                held = {row.name: row for row in connection.execute(query)}
+                for name in part:
+                    row = held.get(name)
+                    if row is None or row.holder == holder or row.until < now or is_gone(row.holder):
+                        upsert(connection, LEASES, {"name": name, "holder": holder, "until": now + seconds})
+                        taken.append(name)
+                    if len(taken) >= at_most:
+                        return taken
+        return taken
+
+    def give_back(self, names: Sequence[str], holder: str) -> None:
+        """Free what this holder has of these names."""
+        with self.door.writing("leases") as connection:
+            for part in in_parts(names):
+                connection.execute(LEASES.delete().where(LEASES.c.name.in_(part), LEASES.c.holder == holder))
+
+    def _now(self, connection: sa.Connection) -> float:
+        if self.door.engine.dialect.name == "postgresql":
+            return float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+        return self.clock.now().timestamp()
+
+
+def _night(row: sa.Row[Any]) -> HeldNight:
+    return HeldNight(**row._mapping)
