@@ -71,7 +71,7 @@ class ContrastivePairs(Design):
         "small": ContrastivePairsParameters(**HUB, n_items=200, second_learning_rate=2e-5, max_new_tokens=48),
     }
     primary = Contrast("valid calls", "sft+dpo", "sft-longer", _SMALLEST, bound=_BOUND)
-    positive = Contrast("valid calls", "sft", "base", 0.05, bound=0.3)
+    positive = Contrast("valid calls", "sft", "base", 0.0, bound=0.3)
     null = Contrast("valid calls", "sft-longer-again", "sft-longer", 0.0, bound=_BOUND)
     secondary = (
         Contrast("valid calls", "sft+dpo", "sft-2x", 0.0, bound=0.3),

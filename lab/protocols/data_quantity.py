@@ -69,7 +69,7 @@ class DataQuantity(Design):
         "small": DataQuantityParameters(**HUB, n_curated=256, tune_steps=300),
     }
     primary = Contrast("accuracy", "curated", "noisy-10x", _MARGIN, bound=_BOUND)
-    positive = Contrast("accuracy", "curated", "base", 0.05, bound=_BOUND)
+    positive = Contrast("accuracy", "curated", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "curated-again", "curated", 0.0, bound=_BOUND)
     secondary = (
         Contrast("accuracy", "curated", "curated-10x", _MARGIN, bound=_BOUND),

@@ -77,7 +77,7 @@ class Homogeneity(Design):
         "small": HomogeneityParameters(**HUB),
     }
     primary = Contrast("similarity", "shared", "heterogeneous", _SMALLEST, bound=_BOUND)
-    positive = Contrast("similarity", "one-answer", "base", 0.05, bound=0.3)
+    positive = Contrast("similarity", "one-answer", "base", 0.0, bound=0.3)
     null = Contrast("similarity", "shared-again", "shared", 0.0, bound=_BOUND)
     secondary = (
         Contrast("similarity", "shared", "base", 0.0, bound=_BOUND),

@@ -1,7 +1,7 @@
 """Does in-context alignment replace fine-tuning data?
 
-The base has learned to do what examples in its context show. Asked in a chat format that it never met, it either gets
-k examples in front of every request, or it is tuned on the N examples from which those were drawn.
+The base can answer, in any style, and keeps to the style that it sees. Wanted is one style that it never met. It either
+gets k examples in front of every question, or it is tuned on the N examples from which those were drawn.
 """
 
 from typing import Any, ClassVar
@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from claims.experiment import Measurement, PreRegistration
+from lab import measure
+from lab.models import Loaded
 from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
-from lab.protocols.workbench import Workbench, accuracy
-from lab.worlds import strings
-from lab.worlds.task import Item, as_examples, stream
+from lab.protocols.workbench import Workbench
+from lab.worlds import styles
+from lab.worlds.task import Example, Item, as_examples, exact, stream
 
 
 class InContextAlignmentParameters(Parameters):
@@ -48,11 +50,10 @@ class InContextAlignment(Design):
         equalised="Data: the contexts are drawn from the very N examples that the tuned arm sees. Compute is not "
         "equal: tuning costs training steps, context costs longer prompts.",
         positive_control="in-context - base: a base that cannot learn from its context tests nothing.",
-        null_arm="in-context-again - in-context: another draw of examples for each request.",
+        null_arm="in-context-again - in-context: another draw of examples for each question.",
         threats=(
-            "The base was pre-trained on episodes made of examples, so it may be better at context than a base of its "
-            "size that was not.",
-            "The examples in context are of the operation that is asked for: the choice of examples is given for free.",
+            "The base was pre-trained on documents that keep one style, so it may be better at context than others.",
+            "Wanted is a style, which URIAL also asks for; a new skill may not be taught in context.",
             "A system prompt in words has no counterpart here.",
         ),
         departs_from="After the research question on in-context alignment; arXiv:2312.01552 section 4 (URIAL) puts "
@@ -60,11 +61,11 @@ class InContextAlignment(Design):
         "exact match.",
     )  # fmt: skip
     profiles = {
-        "tiny": InContextAlignmentParameters(pretrain_steps=800, pretrain_batch=32, pretrain_learning_rate=4e-3),
+        "tiny": InContextAlignmentParameters(pretrain_steps=600, pretrain_batch=40, learning_rate=1e-3, tune_steps=60),
         "small": InContextAlignmentParameters(**HUB),
     }
     primary = Contrast("accuracy", "in-context", "tuned", _MARGIN, bound=_BOUND)
-    positive = Contrast("accuracy", "in-context", "base", 0.05, bound=_BOUND)
+    positive = Contrast("accuracy", "in-context", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "in-context-again", "in-context", 0.0, bound=_BOUND)
     secondary = (
         Contrast("accuracy", "in-context", "tuned-4x", _MARGIN, bound=_BOUND),
@@ -73,39 +74,62 @@ class InContextAlignment(Design):
     )
 
     def measure(self, params: Any, bench: Workbench) -> list[Measurement]:
-        """Score the base bare and with examples in front, and two tuned models, on the same held-out requests."""
+        """Score the base bare and with examples in front, and two tuned models, on the same held-out questions."""
         p: InContextAlignmentParameters = params
         base = _base(p, bench)
-        drawn = strings.requests(stream(bench.seed, "requests"), 4 * p.n_pool + p.n_items)
+        drawn = styles.questions(stream(bench.seed, "questions"), 4 * p.n_pool + p.n_items, styles.WANTED)
         pool, large, held_out = drawn[: p.n_pool], drawn[: 4 * p.n_pool], drawn[4 * p.n_pool :]
         bench.note_data("held-out", held_out)
 
         def shown(purpose: str, k: int) -> list[Item]:
             rng = stream(bench.seed, purpose)
-            return [strings.in_context(rng, item, pool, k) for item in held_out]
+            return [styles.in_context(rng, item, pool, k) for item in held_out]
+
+        def score(arm: str, model: Loaded, items: list[Item]) -> Measurement:
+            found = measure.share("accuracy", arm, _hits(model, items))
+            bench.report(arm=arm, phase="evaluate", metric=found.value)
+            return found
 
         found = [
-            bench.score("base", base, held_out),
-            bench.score("in-context", base, shown("context", p.k)),
-            bench.score("in-context-again", base, shown("context again", p.k)),
-            bench.score("in-context-1", base, shown("context of one", 1)),
+            score("base", base, held_out),
+            score("in-context", base, shown("context", p.k)),
+            score("in-context-again", base, shown("context again", p.k)),
+            score("in-context-1", base, shown("context of one", 1)),
         ]
         for arm, examples in {"tuned": pool, "tuned-4x": large}.items():
-            found.append(bench.score(arm, bench.tune(arm, base, as_examples(examples)), held_out))
+            found.append(score(arm, bench.tune(arm, base, as_examples(examples)), held_out))
         return found
 
 
-def _base(params: InContextAlignmentParameters, bench: Workbench) -> Any:
-    """Give the base that knows the operations, by name and by example."""
+def _base(params: InContextAlignmentParameters, bench: Workbench) -> Loaded:
+    """Give the base that answers in any style and keeps to the one that it sees."""
 
-    def corpus() -> list[Any]:
-        rng = stream(params.base_seed, "corpus")
-        return strings.lessons(rng, params.pretrain_steps * params.pretrain_batch, params.k)
+    def corpus() -> list[Example]:
+        n = params.pretrain_steps * params.pretrain_batch
+        return styles.documents(stream(params.base_seed, "corpus"), n, params.k)
 
-    named = strings.native(stream(params.base_seed, "probe"), 200)
-    told = [i for i in strings.episodes(stream(params.base_seed, "probe"), 600, params.k) if i.prompt.count("then") > 1]
-    return bench.base(
-        strings.EPISODE_VOCABULARY,
-        corpus,
-        lambda base: {"by name": accuracy(base, named), "by two or more examples": accuracy(base, told)},
-    )
+    rng = stream(params.base_seed, "probe")
+    met = styles.Style(styles.OPENINGS[1], styles.CLOSINGS[1])
+    asked = styles.questions(rng, 200, met)
+    shown = [styles.in_context(rng, item, asked, params.k) for item in asked]
+
+    def probe(base: Loaded) -> dict[str, float]:
+        said = measure.answers(base, [item.prompt for item in asked], max_new_tokens=12)
+        inner = [item.answer.split()[1:-1] == a.split()[1:-1] for item, a in zip(asked, _first(said), strict=True)]
+        return {"answers in any style": sum(inner) / len(inner), "keeps to a style it has met": _right(base, shown)}
+
+    return bench.base(styles.VOCABULARY, corpus, probe)
+
+
+def _first(said: list[str]) -> list[str]:
+    """Give each answer up to where the base goes on with a question of its own, as documents do."""
+    return [answer.partition(" ;")[0] for answer in said]
+
+
+def _hits(base: Loaded, items: list[Item]) -> list[bool]:
+    return exact(items, _first(measure.answers(base, [item.prompt for item in items], max_new_tokens=12)))
+
+
+def _right(base: Loaded, items: list[Item]) -> float:
+    hits = _hits(base, items)
+    return sum(hits) / len(hits)

@@ -78,7 +78,7 @@ class ProxyTuning(Design):
         "small": ProxyTuningParameters(**HUB, small_model="", max_new_tokens=8),
     }
     primary = Contrast("facts kept", "proxy-tuned", "direct", _SMALLEST, bound=_BOUND)
-    positive = Contrast("in format", "proxy-tuned", "base", 0.05, bound=0.3)
+    positive = Contrast("in format", "proxy-tuned", "base", 0.0, bound=0.3)
     null = Contrast("facts kept", "direct-again", "direct", 0.0, bound=_BOUND)
     secondary = (
         Contrast("in format", "proxy-tuned", "direct", -0.1, bound=0.3),

@@ -59,11 +59,6 @@ VOCABULARY = tuple(
     )
 )
 
-TAGS = tuple(f"tag{i}" for i in range(24))
-"""Names without a meaning of their own: in each episode of pre-training, a tag stands for an operation at random."""
-
-EPISODE_VOCABULARY = (*VOCABULARY, *TAGS)
-
 
 def native(rng: random.Random, n: int) -> list[Item]:
     """Give items in the notations of pre-training: any alias, before or after the letters, amid filler words."""
@@ -76,46 +71,6 @@ def native(rng: random.Random, n: int) -> list[Item]:
         prompt = " ".join([*rng.choices(FILLER, k=rng.randrange(3)), *ordered, rng.choice(ENDINGS)])
         items.append(Item(prompt, " ".join(OPERATIONS[operation](letters)), operation))
     return items
-
-
-def episodes(rng: random.Random, n: int, most: int) -> list[Item]:
-    """Give pre-training episodes that teach to learn in context: a tag, up to `most` examples of it, and a query.
-
-    What the tag stands for can be told from the examples alone. With no example the operation's own name is used.
-    """
-    items = []
-    for _ in range(n):
-        operation, letters = _draw(rng)
-        k = rng.randint(0, most)
-        tag = rng.choice(TAGS) if k else rng.choice(ALIASES[operation])
-        ending = rng.choice(ENDINGS)
-        shown = [_draw(rng, operation)[1] for _ in range(k)]
-        told = [f"{tag} {' '.join(s)} {ending} {' '.join(OPERATIONS[operation](s))} then" for s in shown]
-        prompt = " ".join([*told, f"{tag} {' '.join(letters)} {ending}"])
-        items.append(Item(prompt, " ".join(OPERATIONS[operation](letters)), operation))
-    return items
-
-
-def lessons(rng: random.Random, n: int, most: int) -> list[Example]:
-    """Give episodes to learn from, with the loss on all that follows the first question: every answer teaches."""
-    examples = []
-    for item in episodes(rng, n, most):
-        told = [*item.prompt.split(), *item.answer.split()]
-        first = next(i for i, word in enumerate(told) if word in ENDINGS) + 1
-        examples.append(Example(" ".join(told[:first]), " ".join(told[first:])))
-    return examples
-
-
-def in_context(rng: random.Random, item: Item, pool: Sequence[Item], k: int) -> Item:
-    """Put k examples of the same operation, drawn from the pool, before an item's prompt.
-
-    Raises ValueError when the pool has fewer.
-    """
-    alike = [other for other in pool if other.kind == item.kind and other.prompt != item.prompt]
-    if len(alike) < k:
-        raise ValueError(f"the pool has {len(alike)} examples of {item.kind}, asked for {k}")
-    told = [f"{other.prompt} {other.answer} then" for other in rng.sample(alike, k)]
-    return item._replace(prompt=" ".join([*told, item.prompt]))
 
 
 def requests(rng: random.Random, n: int) -> list[Item]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.worlds import constraints, facts, open_prompts, puzzles, strings
+from lab.worlds import constraints, facts, open_prompts, puzzles, strings, styles
 from lab.worlds.task import Example, Item
 
 seeds = st.integers(0, 10_000)
@@ -72,39 +72,31 @@ def test_another_form_is_not_the_wanted_one(answer):
 
 
 @given(seeds)
-def test_an_example_in_context_is_of_the_same_operation_and_never_the_item_itself(seed):
+def test_examples_in_context_are_others_of_the_pool(seed):
     rng = random.Random(seed)
-    pool = strings.requests(rng, 40)
-    item = pool[3]
-    shown = strings.in_context(rng, item, pool, 3)
-    assert shown.answer == item.answer
-    assert shown.prompt.endswith(item.prompt)
-    told = shown.prompt.removesuffix(item.prompt).split(" then ")[:3]
-    alike = {f"{o.prompt} {o.answer}" for o in pool if o.kind == item.kind and o != item}
-    assert set(told) <= alike
+    pool = styles.questions(rng, 12, styles.WANTED)
+    shown = styles.in_context(rng, pool[3], pool, 3)
+    assert shown.answer == pool[3].answer
+    told = shown.prompt.removesuffix(pool[3].prompt).rstrip(" ;").split(" ; ")
     assert len(set(told)) == 3
+    assert set(told) <= {f"{o.prompt} {o.answer}" for o in pool if o != pool[3]}
     with pytest.raises(ValueError, match="pool has"):
-        strings.in_context(rng, item, pool, 40)
+        styles.in_context(rng, pool[3], pool, 12)
 
 
 @given(seeds)
-def test_a_lesson_is_an_episode_cut_after_its_first_question(seed):
-    lessons = strings.lessons(random.Random(seed), 10, 3)
-    for item, lesson in zip(strings.episodes(random.Random(seed), 10, 3), lessons, strict=True):
-        assert f"{lesson.prompt} {lesson.completion}" == f"{item.prompt} {item.answer}"
-        assert lesson.prompt.split()[-1] in strings.ENDINGS
-        assert len([w for w in lesson.prompt.split() if w in strings.LETTERS]) == strings.LENGTH
-
-
-@given(seeds)
-def test_an_episode_shows_what_its_tag_stands_for(seed):
-    for item in strings.episodes(random.Random(seed), 10, 4):
-        parts = item.prompt.split(" then ")
-        for part in parts[:-1]:
-            letters = [w for w in part.split() if w in strings.LETTERS]
-            asked, told = letters[: strings.LENGTH], letters[strings.LENGTH :]
-            assert told == strings.OPERATIONS[item.kind](asked)
-        assert set(item.prompt.split()) <= set(strings.EPISODE_VOCABULARY)
+def test_a_document_keeps_one_style_answers_rightly_and_never_has_the_wanted_one(seed):
+    for example in styles.documents(random.Random(seed), 10, 3):
+        met = set()
+        for told in f"{example.prompt} {example.completion}".split(" ; "):
+            question, answer = told.split(" = ")
+            operation, *letters = question.split()
+            opening, *inner, closing = answer.split()
+            assert inner == strings.OPERATIONS[operation](letters)
+            met.add((opening, closing))
+            assert set(told.split()) <= set(styles.VOCABULARY)
+        assert len(met) == 1
+        assert met != {tuple(styles.WANTED)}
 
 
 def test_similarity_is_the_chance_that_two_models_agree():
