@@ -37,7 +37,7 @@ def test_the_words_of_the_papers_it_rests_on_are_asked_for_too() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [".", '"', "a", "it is", "AND OR NOT", 'title:"x" OR (', "*?[]{}^~", "中文", "x" * 5_000, "word " * 50_000],
+    [".", '"', "a", "it is", "AND OR NOT", 'title:"x" OR (', "*?[]{}^~", "中文", "x" * 5_000, "word " * 5_000],
 )
 def test_any_claim_gets_a_few_questions_none_of_them_empty_or_asked_twice(text: str) -> None:
     queries = plan_queries(claim(text))
