@@ -1,6 +1,8 @@
 """The lab's HTTP interface. Handlers only write the request down and queue it; control workers do the rest."""
 
+import errno
 import itertools
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 
 from claims.clock import SystemClock
 from claims.experiment import ExperimentView, ProtocolView, Submission
@@ -21,6 +24,8 @@ from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
 from lab.events import stream
 from lab.ledger import Ledger
 from lab.settings import LabSettings
+
+log = logging.getLogger(__name__)
 
 ExperimentId = Annotated[str, UrlPath(pattern=r"^exp-[0-9a-f]{12}$", description="`exp-` and 12 hex digits")]
 
@@ -77,6 +82,18 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
         # Without the input itself: it may hold bytes that are no text and numbers that are no JSON.
         problems = [{name: one[name] for name in ("type", "loc", "msg")} for one in exc.errors()]
         return JSONResponse({"detail": problems}, status_code=422)
+
+    @app.exception_handler(OSError)
+    async def no_disk(_: Request, exc: OSError) -> JSONResponse:
+        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+        log.error("a request failed: %s", exc)
+        detail = "the lab's disk is full" if is_full else f"the lab's disk cannot be used: {exc.strerror}"
+        return JSONResponse({"detail": detail}, status_code=507 if is_full else 503)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def no_database(_: Request, exc: SQLAlchemyError) -> JSONResponse:
+        log.error("a request failed: %s", exc)
+        return JSONResponse({"detail": "the control plane's database cannot be asked now"}, status_code=503)
 
     @app.exception_handler(InvalidSpec)
     async def refuse(_: Request, exc: InvalidSpec) -> JSONResponse:

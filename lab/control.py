@@ -13,12 +13,14 @@ from types import TracebackType
 from typing import NamedTuple
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
 
 from claims.clock import Clock
 from lab.conduct import Conductor
 from lab.drivers.driver import Driver
 from lab.drivers.local import LocalDriver
 from lab.drivers.ray import RayDriver
+from lab.errors import LabError
 from lab.ledger import Ledger
 from lab.runs import MAX_ATTEMPTS, Ending, Order, held
 from lab.settings import LabSettings
@@ -55,17 +57,23 @@ class _Pending(NamedTuple):
 
 
 class Queue:
-    """Puts runs into the queue. Needs no worker to be alive."""
+    """Puts runs into the queue. Needs no worker to be alive. Raises LabError when the database cannot be opened."""
 
     def __init__(self, settings: LabSettings) -> None:
         settings.home.mkdir(parents=True, exist_ok=True)
         _quiet()
-        DBOS.migrate(settings.control_url)
-        self._client = DBOSClient(
-            system_database_url=settings.control_url,
-            serializer=DBOSPortableJSONSerializer(),
-            application_name=APPLICATION,
-        )
+        try:
+            DBOS.migrate(settings.control_url)
+            self._client = DBOSClient(
+                system_database_url=settings.control_url,
+                serializer=DBOSPortableJSONSerializer(),
+                application_name=APPLICATION,
+            )
+        except SQLAlchemyError as exc:
+            why = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
+            raise LabError(
+                f"the control plane's database cannot be opened: {why}; see RETEST_LAB_DATABASE_URL"
+            ) from exc
 
     def put(self, order: Order) -> None:
         """Queue a run that has no end yet; one that is queued or under way stays as it is."""

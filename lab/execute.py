@@ -112,7 +112,12 @@ def _inherited() -> list[int]:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set a property of this process (Linux). Raises OSError when the kernel refuses."""
+    """Set a property of this process. Raises OSError when the kernel refuses.
+
+    Only Linux has these; elsewhere a killed keeper may leave its trainer alive, until the retry's driver stops it.
+    """
+    if sys.platform != "linux":
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

@@ -18,6 +18,9 @@ MARK = "RETEST_ATTEMPT"
 """Environment variable that every process of an attempt carries; its value is the attempt's folder."""
 
 
+_PROC = Path("/proc/self")
+
+
 class Identity(NamedTuple):
     """A process that cannot be mistaken for a later one with its pid."""
 
@@ -43,17 +46,22 @@ def is_alive(identity: Identity) -> bool:
         return False
 
 
+def _carries(process: psutil.Process, mark: str) -> bool:
+    environ = Path(f"/proc/{process.pid}/environ")
+    if _PROC.is_dir():
+        return f"{MARK}={mark}".encode() in environ.read_bytes().split(b"\0")
+    return process.environ().get(MARK) == mark
+
+
 def members(mark: str, leader: Identity | None = None) -> list[psutil.Process]:
     """Find every living process that carries `mark`, or belongs to the session that `leader` began."""
-    wanted = f"{MARK}={mark}".encode()
     session = leader.pid if leader is not None else None
     found = []
     for process in psutil.process_iter():
         if process.pid in (os.getpid(), 1):
             continue
         try:
-            environ = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-            is_marked = wanted in environ
+            is_marked = _carries(process, mark)
             is_in_session = False
             if not is_marked and session is not None and leader is not None:
                 # A session id is not given again while the session has members, so this cannot be a later one,

@@ -62,7 +62,7 @@ def serve(
     Raises LabError when the address is not loopback and no token is set, when the port is taken, or when a lab serves
     this home already. With `holders`, the lab ends by itself some time after its last local user is gone.
     """
-    settings = settings or LabSettings()
+    settings = settings or LabSettings.load()
     if settings.token is None:
         if not is_loopback(host):
             raise LabError(f"refusing to serve on {host} without a token: set RETEST_LAB_TOKEN, or bind to 127.0.0.1")
@@ -105,7 +105,7 @@ def _serve(settings: LabSettings, bound: socket.socket, *, worker: bool, holders
 
 def work(settings: LabSettings | None = None) -> None:
     """Be a control worker without a server, until a signal says to stop. Several may share one database."""
-    settings = settings or LabSettings()
+    settings = settings or LabSettings.load()
     Queue(settings).close()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lab.errors import LabError
 
 
 class LabSettings(BaseSettings):
     """Everything that the lab reads from outside, with its defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="RETEST_LAB_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RETEST_LAB_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
     data_home: Path = Field(
         default_factory=lambda: user_data_path("retest", appauthor=False),
@@ -49,10 +53,27 @@ class LabSettings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
+    @field_validator("token")
+    @classmethod
+    def _said(cls, token: SecretStr | None) -> SecretStr | None:
+        # An empty token would let everybody in who sends an empty one.
+        return token if token is not None and token.get_secret_value().strip() else None
+
     @property
     def home(self) -> Path:
         """The lab's own folder."""
         return self.data_home / "lab"
+
+    @classmethod
+    def load(cls) -> "LabSettings":
+        """Read the environment. Raises LabError that names the setting and what is wrong with it."""
+        try:
+            return cls()
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "?"
+            shown = name if name.isupper() else f"RETEST_LAB_{name.upper()}"
+            raise LabError(f"setting {shown}: {first['msg']}") from exc
 
     @property
     def control_url(self) -> str:

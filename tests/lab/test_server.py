@@ -211,6 +211,29 @@ def test_the_lab_refuses_to_serve_others_without_a_token(tmp_path: Path, host: s
         serve(host, 0, settings=LabSettings(data_home=tmp_path, token=None))
 
 
+def test_an_empty_token_is_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETEST_LAB_TOKEN", "")
+    assert LabSettings(data_home=tmp_path).token is None
+    assert LabSettings(data_home=tmp_path, token=SecretStr("  ")).token is None
+
+
+def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETEST_LAB_CPU_SLOTS", "many")
+    with pytest.raises(LabError, match="setting RETEST_LAB_CPU_SLOTS: Input should be a valid integer"):
+        LabSettings.load()
+
+
+def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LabError, match="database cannot be opened"):
+        Queue(LabSettings(data_home=tmp_path, database_url=f"sqlite:///{tmp_path / 'folder'}"))
+
+
+def test_a_disk_that_cannot_be_used_is_said_and_not_a_crash(lab: Served) -> None:
+    (lab.settings.home / "ledger.lock").mkdir()
+    assert lab.post() == (503, {"detail": "the lab's disk cannot be used: Is a directory"})
+
+
 @pytest.mark.slow
 def test_a_taken_port_and_a_second_lab_are_said_in_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "RETEST_HOME": str(tmp_path / "a")}
