@@ -39,8 +39,11 @@ def local_lab(home: Path, *, env: Mapping[str, str] | None = None, needs_torch: 
     if needs_torch and importlib.util.find_spec("torch") is None:
         raise LabUnreachable("the lab is not installed here: pip install 'retest[lab]', or set RETEST_LAB_URL")
     folder = home / "lab"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    holder = os.open(folder / "holders.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        holder = os.open(folder / "holders.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise LabUnreachable(f"the lab's folder {folder} cannot be used: {exc.strerror}; see RETEST_HOME") from exc
     try:
         fcntl.flock(holder, fcntl.LOCK_SH)
         with _held(folder / "start.lock"):

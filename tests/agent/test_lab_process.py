@@ -63,6 +63,12 @@ def test_a_killed_agent_leaves_its_run_alive_and_the_next_one_finds_it(tmp_path:
         until(lambda: not home.marked(), "nothing is left")
 
 
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "lab").write_text("not a folder")
+    with pytest.raises(LabUnreachable, match="cannot be used"), local_lab(tmp_path, needs_torch=False):
+        pass
+
+
 def test_a_lab_that_cannot_start_says_why(tmp_path: Path) -> None:
     wrong = {**ENVIRONMENT, "RETEST_LAB_PROTOCOLS": "no.such:Thing"}
     with pytest.raises(LabUnreachable, match=r"no\.such"), local_lab(tmp_path, env=wrong):
