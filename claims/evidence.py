@@ -59,9 +59,19 @@ class JudgeName(StrEnum):
     """What gave a stance."""
 
     LOCAL = "local"
+    """what ships with the package: deterministic, no key, no network"""
+    LIBRARY = "library"
+    """a reading that ships with a starter paper: given by the maintainers for a family of claims, not for one wording"""
     NLI = "nli"
+    """a sequence-classification model"""
     LLM = "llm"
+    """a chat model"""
     PERSON = "person"
+    """a person who read this paper on this claim"""
+
+
+JUDGE_RANK = {name: rank for rank, name in enumerate(JudgeName)}
+"""Which judge's stance on a paper is the current one: the highest rank that gave any, lowest first."""
 
 
 class JudgeRef(BaseModel):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from claims.claim import Claim
-from claims.evidence import Evidence, ExperimentEvidence, JudgeName, PaperEvidence, Stance
+from claims.evidence import JUDGE_RANK, Evidence, ExperimentEvidence, PaperEvidence, Stance
 from claims.experiment import Outcome
 from claims.ids import ClaimId, digest
 from claims.parts import split
@@ -272,7 +272,6 @@ def _could_change(
     return tuple(dict.fromkeys(u.id for u in (*alone, *together)))
 
 
-_JUDGE_RANK = {JudgeName.LOCAL: 0, JudgeName.NLI: 1, JudgeName.LLM: 2, JudgeName.PERSON: 3}
 _EXPERIMENT_STANCE = {Outcome.SUPPORTS: Stance.SUPPORTS, Outcome.REFUTES: Stance.CONTRADICTS}
 _LAB = ("the lab of this library",)
 """All our experiments are one voice: they share code, people and machine."""
@@ -334,7 +333,7 @@ def _reading_order(item: Evidence) -> tuple[object, ...]:
     if isinstance(item, PaperEvidence):
         a = item.assessment
         facts = (a.confidence, a.unsure, str(a.leaning), len(a.quotes), str(item.published), item.authors)
-        return (0, _JUDGE_RANK[a.judge.name], item.judged_at.timestamp(), item.id, *facts)
+        return (0, JUDGE_RANK[a.judge.name], item.judged_at.timestamp(), item.id, *facts)
     seeds = item.estimate.n_seeds if item.estimate else 0
     alpha = item.estimate.alpha if item.estimate else 0.0
     return (1, seeds, item.measured_on.toordinal(), item.id, alpha, item.scope.scale, str(item.scope.family))

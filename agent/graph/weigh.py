@@ -1,10 +1,13 @@
 """The weighing node: a judge reads each paper once, and every stance is kept as evidence with its quotes."""
 
+from collections.abc import Sequence
+
 from langgraph.types import Send
 
 from agent.errors import Final, Retryable
 from agent.graph.parts import Parts, Step
 from agent.graph.state import Batch, State
+from agent.judges.readings import library_reading
 from claims.claim import Claim
 from claims.evidence import Assessment, PaperEvidence, Stance
 from claims.paper import Paper
@@ -22,8 +25,9 @@ def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
     """Judge the papers of one batch that this judge has not judged on this claim in this text."""
     parts.enter("weigh", batch["claim_id"])
     claim = parts.store.claim(batch["claim_id"])
-    judged = parts.store.judged(claim.id, parts.judge.ref)
     held = parts.store.papers(batch["paper_ids"])
+    add_readings(claim, list(held.values()), parts)
+    judged = parts.store.judged(claim.id, parts.judge.ref)
     papers = [held[i] for i in batch["paper_ids"] if i in held and (i, held[i].text_digest) not in judged]
     if not papers:
         return {"n_judged": 0}
@@ -42,6 +46,12 @@ def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
         n_stands += sum(a.stance is not Stance.NEUTRAL for a in assessments)
     parts.watch(Step(claim.id, "weigh", f"{n_judged} papers judged, {n_stands} take a stand"))
     return {"n_judged": n_judged}
+
+
+def add_readings(claim: Claim, papers: Sequence[Paper], parts: Parts) -> None:
+    """Keep the readings that ship with starter papers; each is stored once, however often it is added."""
+    given = [(paper, library_reading(claim, paper)) for paper in papers]
+    parts.store.add_evidence([evidence_of(claim, paper, reading, parts) for paper, reading in given if reading])
 
 
 def evidence_of(claim: Claim, paper: Paper, assessment: Assessment, parts: Parts) -> PaperEvidence:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from claims.clock import Clock
 from claims.errors import NotHeld, QuoteMismatch
-from claims.evidence import Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence
+from claims.evidence import JUDGE_RANK, Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence
 from claims.experiment import ExperimentView
 from claims.ids import digest
 from claims.store.claims import CLAIMS, require
@@ -20,9 +20,6 @@ from claims.tables import EvidenceRow, ExperimentRow, table
 
 EVIDENCE = table(EvidenceRow)
 EXPERIMENTS = table(ExperimentRow)
-
-_RANK = {JudgeName.LOCAL: 0, JudgeName.NLI: 1, JudgeName.LLM: 2, JudgeName.PERSON: 3}
-"""Who is believed when judges disagree on one paper: a person over a chat model over NLI over the local judge."""
 
 _READ = TypeAdapter[PaperEvidence | ExperimentEvidence](Evidence)
 
@@ -59,7 +56,7 @@ class EvidenceShelf:
     ) -> list[PaperEvidence | ExperimentEvidence]:
         """Give a claim's evidence as held at a moment, in the order it was recorded.
 
-        One stance per paper: the best judge's (person, llm, nli, local), newest within a rank; and per experiment the
+        One stance per paper: the best judge's (`JUDGE_RANK`), newest within a rank; and per experiment the
         one with most seeds. `everything` gives every stance ever recorded. `withdrawn` is as known at that moment.
         """
         with self.door.reading() as connection:
@@ -77,6 +74,12 @@ class EvidenceShelf:
                 return item
             withdrawn = _withdrawn(connection, [item.paper_id], None)
             return item.model_copy(update={"withdrawn": item.paper_id in withdrawn})
+
+    def claims_of_paper(self, paper_id: str) -> list[str]:
+        """Give the ids of the claims for which a paper was ever judged, by id."""
+        query = sa.select(EVIDENCE.c.claim_id).where(EVIDENCE.c.paper_id == paper_id).distinct()
+        with self.door.reading() as connection:
+            return sorted(connection.scalars(query))
 
     def judged(self, claim_id: str, judge: JudgeRef) -> set[tuple[str, str]]:
         """Give the (paper id, text digest) pairs that exactly this judge has judged for a claim."""
@@ -208,7 +211,7 @@ def load_evidence(
         best: dict[tuple[str, str], tuple[float, int]] = {}
         for row in rows:
             key = (row.claim_id, f"{row.kind}:{row.paper_id or row.experiment_id}")
-            rank = float(_RANK[JudgeName(row.judge_name)]) if row.judge_name else row.weight
+            rank = float(JUDGE_RANK[JudgeName(row.judge_name)]) if row.judge_name else row.weight
             best[key] = max(best.get(key, (-1.0, 0)), (rank, row.seq))
         chosen = sorted(seq for _, seq in best.values())
     withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
