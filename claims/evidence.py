@@ -61,7 +61,7 @@ class JudgeName(StrEnum):
     LOCAL = "local"
     """what ships with the package: deterministic, no key, no network"""
     LIBRARY = "library"
-    """a reading that ships with a starter paper: given by the maintainers for a family of claims, not for one wording"""
+    """a reading that ships with a starter paper: the maintainers', for a family of claims and not for one wording"""
     NLI = "nli"
     """a sequence-classification model"""
     LLM = "llm"

@@ -1,8 +1,8 @@
 """The readings that ship with the starter library, as stances on claims of their family.
 
-A reading was given by the maintainers for a family of claims in its direction (`claims.family` gives a claim that denies
-it no family), not for one wording: it outranks the local judge and nobody else. Its ground is a sentence of our own
-`finding`, which every report shows as ours and never as the paper's words.
+A reading was given by the maintainers for a family of claims in its direction, not for one wording (`claims.family`
+gives no family to a claim that denies it): it outranks the local judge and nobody else. Its ground is a sentence of our
+own `finding`, which every report shows as ours and never as the paper's words.
 """
 
 from functools import lru_cache
