@@ -61,7 +61,7 @@ class InContextAlignment(Design):
         "exact match.",
     )  # fmt: skip
     profiles = {
-        "tiny": InContextAlignmentParameters(pretrain_steps=600, pretrain_batch=40, learning_rate=1e-3, tune_steps=60),
+        "tiny": InContextAlignmentParameters(pretrain_steps=450, learning_rate=1e-3, tune_steps=60),
         "small": InContextAlignmentParameters(**HUB),
     }
     primary = Contrast("accuracy", "in-context", "tuned", _MARGIN, bound=_BOUND)
@@ -114,20 +114,15 @@ def _base(params: InContextAlignmentParameters, bench: Workbench) -> Loaded:
     shown = [styles.in_context(rng, item, asked, params.k) for item in asked]
 
     def probe(base: Loaded) -> dict[str, float]:
-        said = measure.answers(base, [item.prompt for item in asked], max_new_tokens=12)
-        inner = [item.answer.split()[1:-1] == a.split()[1:-1] for item, a in zip(asked, _first(said), strict=True)]
+        said = measure.answers(base, [item.prompt for item in asked], max_new_tokens=8)
+        inner = [item.answer.split()[1:-1] == a.split()[1:-1] for item, a in zip(asked, said, strict=True)]
         return {"answers in any style": sum(inner) / len(inner), "keeps to a style it has met": _right(base, shown)}
 
     return bench.base(styles.VOCABULARY, corpus, probe)
 
 
-def _first(said: list[str]) -> list[str]:
-    """Give each answer up to where the base goes on with a question of its own, as documents do."""
-    return [answer.partition(" ;")[0] for answer in said]
-
-
 def _hits(base: Loaded, items: list[Item]) -> list[bool]:
-    return exact(items, _first(measure.answers(base, [item.prompt for item in items], max_new_tokens=12)))
+    return exact(items, measure.answers(base, [item.prompt for item in items], max_new_tokens=8))
 
 
 def _right(base: Loaded, items: list[Item]) -> float:

@@ -11,9 +11,12 @@ from typing import NamedTuple
 from lab.worlds import strings
 from lab.worlds.task import Example, Item
 
+OPERATIONS = ("copy", "first", "last", "double")
+"""The easier half of the operations: what is learned here is the style."""
+
 OPENINGS = tuple("sure yes indeed well certainly gladly".split())
 CLOSINGS = tuple("thanks cheers regards done bye there".split())
-VOCABULARY = (*strings.LETTERS, *strings.OPERATIONS, *OPENINGS, *CLOSINGS, "=", ";")
+VOCABULARY = (*strings.LETTERS, *OPERATIONS, *OPENINGS, *CLOSINGS, "=", ";")
 
 
 class Style(NamedTuple):
@@ -41,9 +44,9 @@ def any_style(rng: random.Random) -> Style:
 
 def questions(rng: random.Random, n: int, style: Style) -> list[Item]:
     """Give questions with answers in a style: none twice, operations in turn. Raises ValueError when too many."""
-    if n > len(strings.LETTERS) ** strings.LENGTH * len(strings.OPERATIONS) // 2:
+    if n > len(strings.LETTERS) ** strings.LENGTH * len(OPERATIONS) // 2:
         raise ValueError(f"there are not {n} questions unlike each other")
-    order = list(strings.OPERATIONS)
+    order = list(OPERATIONS)
     found: dict[str, Item] = {}
     while len(found) < n:
         item = _question(rng, order[len(found) % len(order)], style)
@@ -52,13 +55,18 @@ def questions(rng: random.Random, n: int, style: Style) -> list[Item]:
 
 
 def documents(rng: random.Random, n: int, most: int) -> list[Example]:
-    """Give pre-training documents of 1 to `most` + 1 questions in one style; only the first question has no loss."""
+    """Give pre-training documents: up to `most` answered questions in one style, and one more to answer in it.
+
+    Half of them show none, so that answering is learned as well. The loss is on the last answer: on the random letters
+    of questions it would be noise, which kept a pilot from learning anything.
+    """
     examples = []
     for _ in range(n):
         style = any_style(rng)
-        told = [_question(rng, rng.choice(list(strings.OPERATIONS)), style) for _ in range(rng.randint(1, most + 1))]
-        rest = [f"{item.prompt} {item.answer}" for item in told[1:]]
-        examples.append(Example(told[0].prompt, " ; ".join([told[0].answer, *rest])))
+        k = rng.randint(1, most) if rng.random() < 0.5 else 0
+        *shown, last = (_question(rng, rng.choice(OPERATIONS), style) for _ in range(k + 1))
+        told = [f"{item.prompt} {item.answer} ;" for item in shown]
+        examples.append(Example(" ".join([*told, last.prompt]), last.answer))
     return examples
 
 
