@@ -98,10 +98,19 @@ class NightShelf:
             rows = [row for part in parts for row in connection.execute(query.where(part))]
         return {row.claim_id: Care(**row._mapping) for row in rows}
 
-    def take_care(self, claim_id: str, **wishes: bool) -> Care:
-        """Change `pinned`, `paused` or `forced` of a claim, and give how it stands now. Raises NotHeld."""
-        assert wishes.keys() <= {"pinned", "paused", "forced"}
-        return self._change_care(claim_id, lambda held: held._replace(**wishes))
+    def take_care(
+        self, claim_id: str, *, pinned: bool | None = None, paused: bool | None = None, forced: bool | None = None
+    ) -> Care:
+        """Change what a person asked for a claim (None: as it was), and give how it stands now. Raises NotHeld."""
+
+        def change(held: Care) -> Care:
+            return held._replace(
+                pinned=held.pinned if pinned is None else pinned,
+                paused=held.paused if paused is None else paused,
+                forced=held.forced if forced is None else forced,
+            )
+
+        return self._change_care(claim_id, change)
 
     def claim_refreshed(
         self, claim_id: str, night: date, *, checked_to: datetime | None, seen_to: datetime | None, full: bool

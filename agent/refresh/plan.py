@@ -1,0 +1,124 @@
+"""Which claims a night has to go over, in which order, and why. Reads the store and changes nothing.
+
+How far a claim got is kept with the claim and moves only after everything that was found for it is stored. A claim
+that failed, was left for lack of room, or came in yesterday is therefore matched against all that it has not seen,
+however far the other claims are.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import NamedTuple
+
+from claims.claim import Claim
+from claims.store import Store
+from claims.store.nights import Care, PaperChange
+
+
+class Due(NamedTuple):
+    """One claim that a night has to go over."""
+
+    claim: Claim
+    care: Care
+    why: tuple[str, ...]
+    """never empty"""
+    full: bool
+    """match it against every held paper, not only those that changed"""
+    moved: frozenset[str]
+    """changed papers that it holds a stance on, or that are its anchors"""
+
+
+class NightPlan(NamedTuple):
+    """What a night has to do."""
+
+    due: list[Due]
+    """first what must not wait: pinned, forced, withdrawn ground, then those that waited longest"""
+    done: list[str]
+    """claims that this night is done with"""
+    paused: list[str]
+    changes: dict[str, PaperChange]
+    """papers that changed since the claim that is furthest behind was refreshed"""
+    checked_to: datetime | None
+    """the newest change to any paper; None when no paper is held"""
+    seen_to: datetime | None
+    """where the next night has to begin: before `checked_to` when papers are too new for this one"""
+
+    def is_done(self, care: Care | None, night: date) -> bool:
+        """Tell whether a night went over a claim since the newest change."""
+        return _is_done(care, night, self.checked_to)
+
+
+def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
+    """Plan a night: papers up to that day count. A claim is matched in full again after `due_days` days."""
+    claims = store.claims()
+    cared = store.care()
+    checked_to = store.last_change()
+    open_ = [c for c in claims if not _care_of(cared, c).paused and not _is_done(cared.get(c.id), night, checked_to)]
+    starts = [cared[c.id].seen_to if c.id in cared else None for c in open_]
+    behind = None if None in starts else min((at for at in starts if at is not None), default=checked_to)
+    changes = {change.paper_id: change for change in (store.paper_changes(behind) if open_ else [])}
+    held = store.evidence_on(changes) if changes else {}
+    too_new = min((c.changed_at for c in changes.values() if c.published_on > night), default=None)
+    seen_to = checked_to if too_new is None or checked_to is None else min(checked_to, too_new)
+    due = [_due(claim, _care_of(cared, claim), night, due_days, changes, held.get(claim.id, set())) for claim in open_]
+    due.sort(key=_urgency)
+    return NightPlan(
+        due=due,
+        done=[c.id for c in claims if _is_done(cared.get(c.id), night, checked_to)],
+        paused=[c.id for c in claims if _care_of(cared, c).paused],
+        changes=changes,
+        checked_to=checked_to,
+        seen_to=seen_to,
+    )
+
+
+def _care_of(cared: Mapping[str, Care], claim: Claim) -> Care:
+    return cared.get(claim.id) or Care(claim.id)
+
+
+def _is_done(care: Care | None, night: date, checked_to: datetime | None) -> bool:
+    if care is None or care.refreshed_on is None or care.forced:
+        return False
+    # A later night has seen all that this one may see.
+    return care.refreshed_on > night or (care.refreshed_on == night and care.checked_to == checked_to)
+
+
+def _due(
+    claim: Claim, care: Care, night: date, due_days: int, changes: Mapping[str, PaperChange], held: set[str]
+) -> Due:
+    grounds = held | {a.arxiv_id for a in claim.anchors if a.arxiv_id}
+    moved = {id for id in grounds & changes.keys() if is_new(changes[id], care)}
+    # What changed at the very moment that was seen last is looked at again, but is no news to tell.
+    newer = {id for id in moved if care.seen_to is not None and changes[id].changed_at > care.seen_to}
+    gone = sum(changes[id].withdrawn for id in newer)
+    why: list[str] = []
+    if care.forced:
+        why.append("forced")
+    if care.pinned:
+        why.append("pinned")
+    if care.full_on is None:
+        why.append("never refreshed")
+    elif (night - care.full_on).days >= due_days:
+        why.append(f"last matched in full {(night - care.full_on).days} days ago")
+    full = care.forced or care.full_on is None or (night - care.full_on).days >= due_days
+    if gone:
+        why.append(f"{gone} of its papers withdrawn")
+    if len(newer) > gone:
+        why.append(f"{len(newer) - gone} of its papers changed")
+    if not why:
+        why.append("papers came in or changed" if changes else "a new night")
+    return Due(claim, care, tuple(why), full, frozenset(moved))
+
+
+def is_new(change: PaperChange, care: Care) -> bool:
+    """Tell whether a change may not have been seen for a claim."""
+    return care.seen_to is None or change.changed_at >= care.seen_to
+
+
+def _urgency(due: Due) -> tuple[bool, bool, bool, date, str]:
+    return (
+        not due.care.pinned,
+        not due.care.forced,
+        not due.moved,
+        due.care.refreshed_on or date.min,
+        due.claim.id,
+    )

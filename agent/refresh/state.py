@@ -1,0 +1,96 @@
+"""How far a night got, as it is stored with the night: shared by the processes and the tries that work on it."""
+
+import os
+import socket
+from collections.abc import Iterable
+
+import psutil
+from pydantic import BaseModel
+
+from claims.digest import Cost, Problem
+from claims.store import Store
+from claims.store.nights import HeldNight, Marks
+
+
+class NightState(BaseModel):
+    """What must survive a kill."""
+
+    marks: Marks
+    """where the appended tables stood when the last digest was read: what came after it is news"""
+    end_marks: Marks | None = None
+    """where they stood when this night's digest was read"""
+    harvested: bool = False
+    requests: int = 0
+    records: int = 0
+    new_papers: int = 0
+    changed_papers: int = 0
+    seed_targets: dict[str, int] = {}
+    """experiment to the seeds that this night brings it to; fixed before it is asked for"""
+    seeds: int = 0
+    """that those are more than before"""
+    left: int = 0
+    problems: list[Problem] = []
+    """one for each place and claim; gone when a later try succeeds"""
+    seconds: float = 0.0
+
+    def with_problem(self, problem: Problem) -> "NightState":
+        """Note what could not be done, in place of what was said of the same place and claim before."""
+        return self.model_copy(update={"problems": [*self.without(problem).problems, problem]})
+
+    def without(self, problem: Problem) -> "NightState":
+        """Forget what could not be done there before."""
+        kept = [p for p in self.problems if (p.where, p.claim_id) != (problem.where, problem.claim_id)]
+        return self.model_copy(update={"problems": kept})
+
+    def solved(self, claim_ids: Iterable[str]) -> "NightState":
+        """Forget the problems of claims that were gone over without any."""
+        ids = set(claim_ids)
+        return self.model_copy(update={"problems": [p for p in self.problems if p.claim_id not in ids]})
+
+    def cost(self, *, claims: int) -> Cost:
+        """Say what the night took."""
+        return Cost(
+            requests=self.requests,
+            records=self.records,
+            new_papers=self.new_papers,
+            changed_papers=self.changed_papers,
+            claims=claims,
+            left=self.left,
+            seeds=self.seeds,
+            seconds=round(self.seconds, 1),
+        )
+
+
+def state_of(night: HeldNight) -> NightState:
+    """Read a night's state."""
+    return NightState.model_validate_json(night.state)
+
+
+def first_state(store: Store) -> NightState:
+    """Give the state that a night begins with: news is what came after the last digest."""
+    for last in store.nights(limit=1):
+        return NightState(marks=state_of(last).end_marks or store.marks())
+    return NightState(marks=store.marks())
+
+
+def holder() -> str:
+    """Name this process so that others on this machine can tell when it is gone."""
+    me = psutil.Process()
+    return f"{socket.gethostname()}|{me.pid}|{me.create_time():.2f}"
+
+
+def is_gone(name: str) -> bool:
+    """Tell whether a holder on this machine is no more. Of another machine's nothing is known: its time runs out."""
+    host, _, rest = name.partition("|")
+    pid, _, created = rest.partition("|")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid() and name == holder():
+        return False
+    try:
+        process = psutil.Process(int(pid))
+        return f"{process.create_time():.2f}" != created or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False

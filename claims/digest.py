@@ -1,0 +1,308 @@
+"""The digest of a refresh: what changed since the last one and why, what could not be looked at, what it cost.
+
+It is read from what is held: the rows that were appended since the night began. A night that was killed and started
+again therefore tells the same as one that was not; only `cost` may differ.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+from claims.claim import Claim
+from claims.dossier import HeldVerdict
+from claims.evidence import PaperEvidence, Stance
+from claims.experiment import Outcome
+from claims.ids import ClaimId, PaperId
+from claims.paper import TextField
+from claims.store import Store
+from claims.store.nights import Marks, Since
+from claims.verdict import Verdict, VerdictKind
+
+_DECIDED = (Outcome.SUPPORTS, Outcome.REFUTES)
+
+
+class _Word(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Ground(_Word):
+    """One piece of evidence behind a line of the digest."""
+
+    evidence_id: str
+    paper_id: PaperId | None = None
+    """None for an experiment"""
+    experiment_id: str | None = None
+    title: str
+    """of the paper, or the experiment's protocol"""
+    said: str
+    """the stance, or the experiment's outcome"""
+    confidence: float | None = None
+    """None for an experiment"""
+    judge: str | None = None
+    quote: str | None = None
+    """byte for byte from the text that was judged; None for an experiment"""
+    quoted_from: TextField | None = None
+    summary: str = ""
+    """of an experiment, made from its numbers"""
+
+
+class Lost(_Word):
+    """Evidence that counted before and counts no more."""
+
+    evidence_id: str
+    paper_id: PaperId | None = None
+    why: str
+
+
+class Change(_Word):
+    """A verdict that is another one than at the last digest."""
+
+    claim_id: ClaimId
+    claim: str
+    before: VerdictKind | None
+    """None: it was never decided before"""
+    after: VerdictKind
+    confidence: float
+    reason: str
+    """the rule that fired, with counts"""
+    because: tuple[Ground, ...] = ()
+    """what came in since the last digest and carries the verdict, strongest first"""
+    lost: tuple[Lost, ...] = ()
+
+
+class Contrary(_Word):
+    """New work against a claim, or that narrows it, where the verdict held."""
+
+    claim_id: ClaimId
+    claim: str
+    verdict: VerdictKind | None
+    grounds: tuple[Ground, ...]
+
+
+class ExperimentNews(_Word):
+    """An experiment with a new outcome or with more seeds."""
+
+    experiment_id: str
+    claim_id: ClaimId | None
+    protocol: str
+    outcome: Outcome
+    is_decided: bool
+    n_seeds: int
+    reason: str
+
+
+class Withdrawal(_Word):
+    """A paper that claims rest on, and that was withdrawn or came back."""
+
+    paper_id: PaperId
+    title: str
+    withdrawn: bool
+    """False: it was taken as withdrawn, and is not"""
+    claim_ids: tuple[ClaimId, ...]
+
+
+class Problem(_Word):
+    """Something that could not be done; the next night makes it up."""
+
+    where: str
+    """arXiv, the mirror, the lab, the judge, the store"""
+    what: str
+    claim_id: ClaimId | None = None
+
+
+class Cost(_Word):
+    """What a night took."""
+
+    requests: int = 0
+    """to arXiv"""
+    records: int = 0
+    """that arXiv sent"""
+    new_papers: int = 0
+    changed_papers: int = 0
+    claims: int = 0
+    """that the night went over"""
+    left: int = 0
+    """due claims that were left for the next night by `--max-claims`"""
+    pairs_judged: int = 0
+    seeds: int = 0
+    """that the lab was asked to add"""
+    seconds: float = 0.0
+    """of work, over all processes and tries"""
+
+
+class Digest(_Word):
+    """What a refresh tells people."""
+
+    night: date
+    """papers and verdicts up to this day"""
+    judge: str
+    changes: tuple[Change, ...] = ()
+    """verdicts that are others now"""
+    first: tuple[Change, ...] = ()
+    """verdicts of claims that were never decided before"""
+    contrary: tuple[Contrary, ...] = ()
+    experiments: tuple[ExperimentNews, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """what could not be looked at or done"""
+    cost: Cost = Cost()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing changed and nothing went wrong."""
+        return not (
+            self.changes or self.first or self.contrary or self.experiments or self.withdrawals or self.problems
+        )
+
+    @property
+    def headline(self) -> str:
+        """One line that says what matters most."""
+        parts = [
+            (len(self.changes), "verdict changed", "verdicts changed"),
+            (len(self.first), "first verdict", "first verdicts"),
+            (len(self.contrary), "claim met new contrary work", "claims met new contrary work"),
+            (sum(e.is_decided for e in self.experiments), "experiment decided", "experiments decided"),
+            (len(self.withdrawals), "withdrawal", "withdrawals"),
+            (len(self.problems), "thing could not be done", "things could not be done"),
+        ]
+        said = [f"{n} {one if n == 1 else many}" for n, one, many in parts if n]
+        return ", ".join(said) or "nothing changed"
+
+
+def read_digest(
+    store: Store, night: date, marks: Marks, *, judge: str, problems: Sequence[Problem] = (), cost: Cost | None = None
+) -> Digest:
+    """Read from the store what changed since these marks."""
+    since = store.appended_since(marks)
+    touched = [claim for claim in store.claims() if claim.id in since.verdicts or claim.id in since.stances]
+    changes: list[Change] = []
+    first: list[Change] = []
+    contrary: list[Contrary] = []
+    for claim in touched:
+        history = store.verdicts(claim.id)
+        fresh = set(since.verdicts.get(claim.id, ()))
+        older = [held for held in history if held.id not in fresh]
+        before, after = (older[-1] if older else None), (history[-1] if history else None)
+        if after is not None and fresh and (before is None or before.verdict.kind is not after.verdict.kind):
+            change = _change(store, claim, before, after.verdict, since)
+            (changes if before else first).append(change)
+        elif against := _against(store, claim, since):
+            contrary.append(
+                Contrary(
+                    claim_id=claim.id,
+                    claim=claim.text,
+                    verdict=after.verdict.kind if after else None,
+                    grounds=tuple(against),
+                )
+            )
+    return Digest(
+        night=night,
+        judge=judge,
+        changes=tuple(changes),
+        first=tuple(first),
+        contrary=tuple(contrary),
+        experiments=_experiments(store, since),
+        withdrawals=_withdrawals(store, since),
+        problems=tuple(problems),
+        cost=(cost or Cost()).model_copy(update={"pairs_judged": since.n_judged}),
+    )
+
+
+def _change(store: Store, claim: Claim, before: HeldVerdict | None, after: Verdict, since: Since) -> Change:
+    new = set(since.stances.get(claim.id, ()))
+    carrying = dict.fromkeys((*after.changed_by, *after.against, *after.qualifying, *after.support))
+    lost: list[Lost] = []
+    if before is not None:
+        old = before.verdict
+        for id in dict.fromkeys((*old.against, *old.qualifying, *old.support)):
+            if id not in carrying:
+                item = store.evidence_by_id(id)
+                why = after.not_counted.get(id, "another stance on the same paper replaced it")
+                paper_id = item.paper_id if isinstance(item, PaperEvidence) else None
+                lost.append(Lost(evidence_id=id, paper_id=paper_id, why=why))
+    return Change(
+        claim_id=claim.id,
+        claim=claim.text,
+        before=before.verdict.kind if before else None,
+        after=after.kind,
+        confidence=after.confidence,
+        reason=after.reason,
+        because=tuple(_ground(store, id) for id in carrying if id in new),
+        lost=tuple(lost),
+    )
+
+
+def _against(store: Store, claim: Claim, since: Since) -> list[Ground]:
+    contrary = {Stance.CONTRADICTS.value, Stance.QUALIFIES.value, Outcome.REFUTES.value}
+    grounds = [_ground(store, id) for id in dict.fromkeys(since.stances.get(claim.id, ()))]
+    return sorted((g for g in grounds if g.said in contrary), key=lambda g: (g.said, -(g.confidence or 0)))
+
+
+def _ground(store: Store, evidence_id: str) -> Ground:
+    item = store.evidence_by_id(evidence_id)
+    if not isinstance(item, PaperEvidence):
+        return Ground(
+            evidence_id=item.id,
+            experiment_id=item.experiment_id,
+            title=item.protocol,
+            said=item.outcome.value,
+            summary=item.summary,
+        )
+    quote = item.assessment.quotes[0] if item.assessment.quotes else None
+    paper = store.paper(item.paper_id)
+    return Ground(
+        evidence_id=item.id,
+        paper_id=item.paper_id,
+        title=paper.title,
+        said=item.stance.value,
+        confidence=item.assessment.confidence,
+        judge=item.assessment.judge.name.value,
+        quote=quote.text if quote else None,
+        quoted_from=quote.field if quote else None,
+    )
+
+
+def _experiments(store: Store, since: Since) -> tuple[ExperimentNews, ...]:
+    if not since.experiments:
+        return ()
+    news = []
+    for view in store.experiments():
+        if view.id in since.experiments and view.result is not None:
+            primary = view.result.primary
+            news.append(
+                ExperimentNews(
+                    experiment_id=view.id,
+                    claim_id=view.spec.claim_id,
+                    protocol=view.spec.protocol,
+                    outcome=view.result.outcome,
+                    is_decided=view.result.outcome in _DECIDED,
+                    n_seeds=primary.n_seeds if primary else 0,
+                    reason=view.result.reason,
+                )
+            )
+    return tuple(news)
+
+
+def _withdrawals(store: Store, since: Since) -> tuple[Withdrawal, ...]:
+    if not since.withdrawn:
+        return ()
+    resting: dict[str, set[str]] = {}
+    for claim_id, paper_ids in store.evidence_on(since.withdrawn).items():
+        for paper_id in paper_ids:
+            resting.setdefault(paper_id, set()).add(claim_id)
+    for claim in store.claims():
+        for anchor in claim.anchors:
+            if anchor.arxiv_id in since.withdrawn:
+                resting.setdefault(anchor.arxiv_id, set()).add(claim.id)
+    papers = store.papers(resting)
+    return tuple(
+        Withdrawal(
+            paper_id=id,
+            title=papers[id].title,
+            withdrawn=since.withdrawn[id],
+            claim_ids=tuple(sorted(resting[id])),
+        )
+        for id in sorted(resting)
+        if id in papers
+    )

@@ -1,0 +1,308 @@
+"""A night: what is new is judged, what it changes is decided and told, and nothing is lost or done twice."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from agent.refresh import plan_night
+from claims.claim import Anchor, Claim
+from claims.clock import FrozenClock
+from claims.dates import StatedDate
+from claims.digest import Digest
+from claims.evidence import Assessment, PaperEvidence
+from claims.paper import Paper
+from claims.store import Store
+from claims.verdict import VerdictKind
+from tests.factories import NOON
+from tests.nights import SUBJECTS, Library, StatedJudge, claim_about, paper_about
+from tests.oai_server import OaiServer, Record, refuse
+
+FIRST = NOON.date()
+SECOND = FIRST + timedelta(days=1)
+THIRD = FIRST + timedelta(days=2)
+CURATED, PRUNED = claim_about("curated"), claim_about("pruned")
+
+
+@pytest.fixture
+def library(store: Store, tmp_path: Path) -> Library:
+    made = Library(store, tmp_path)
+    for claim in (CURATED, PRUNED):
+        store.put_claim(claim)
+    made.put(paper_about("curated", "Supports", 1), paper_about("curated", "Supports", 2))
+    made.put(paper_about("pruned", "Neutral", 1))
+    return made
+
+
+@pytest.fixture
+def sqlite_library(sqlite_url: str, tmp_path: Path) -> "Library":
+    made = Library(Store.open(sqlite_url, clock=FrozenClock(NOON)), tmp_path)
+    for claim in (CURATED, PRUNED):
+        made.store.put_claim(claim)
+    made.put(paper_about("curated", "Supports", 1), paper_about("pruned", "Neutral", 1))
+    return made
+
+
+def kind(library: Library, claim_id: str = CURATED.id) -> VerdictKind:
+    return library.store.verdicts(claim_id)[-1].verdict.kind
+
+
+def test_the_first_night_decides_every_claim(library: Library) -> None:
+    digest = library.night(FIRST)
+    assert {c.claim_id: c.after for c in digest.first} == {
+        CURATED.id: VerdictKind.STANDS,
+        PRUNED.id: VerdictKind.UNTESTED,
+    }
+    assert (digest.changes, digest.problems) == ((), ())
+    assert digest.cost.claims == 2
+
+
+def test_a_second_run_of_the_same_night_judges_nothing_and_tells_the_same(library: Library) -> None:
+    told = library.night(FIRST)
+    verdicts = [library.store.verdicts(c.id) for c in (CURATED, PRUNED)]
+    judge = StatedJudge()
+    assert library.at(FIRST, 23).night(FIRST, judge) == told
+    assert judge.read == []
+    assert [library.store.verdicts(c.id) for c in (CURATED, PRUNED)] == verdicts
+
+
+def test_new_papers_change_a_verdict_and_the_digest_names_their_quotes(library: Library) -> None:
+    library.night(FIRST)
+    library.at(SECOND).put(*(paper_about("curated", "Contradicts", n) for n in range(10, 18)))
+    judge = StatedJudge()
+    digest = library.night(SECOND, judge)
+    (change,) = digest.changes
+    assert (change.before, change.after) == (VerdictKind.STANDS, VerdictKind.OVERTURNED)
+    assert {g.quote for g in change.because} == {"Contradicts the"}
+    assert len(judge.read) == 8 + sum(claim_id == PRUNED.id for claim_id, _ in judge.read)
+    assert library.at(THIRD).night(THIRD).is_quiet
+
+
+def test_contrary_work_is_told_even_where_the_verdict_held(library: Library) -> None:
+    library.put(*(paper_about("curated", "Supports", n) for n in range(3, 9)))
+    library.night(FIRST)
+    library.at(SECOND).put(paper_about("curated", "Contradicts", 20))
+    digest = library.night(SECOND)
+    assert kind(library) is VerdictKind.STANDS
+    assert digest.changes == ()
+    (contrary,) = [c for c in digest.contrary if c.claim_id == CURATED.id]
+    assert [g.paper_id for g in contrary.grounds] == [paper_about("curated", "Contradicts", 20).id]
+
+
+def test_a_paper_is_not_read_again_when_only_its_comment_changed(library: Library) -> None:
+    library.night(FIRST)
+    changed = paper_about("curated", "Supports", 1, comment="Accepted somewhere", updated_on=FIRST)
+    library.at(SECOND).put(changed)
+    assert library.store.paper(changed.id).comment == "Accepted somewhere"
+    judge = StatedJudge()
+    library.night(SECOND, judge)
+    assert judge.read == []
+
+
+def test_a_revised_abstract_is_judged_again_and_the_old_stance_is_kept(library: Library) -> None:
+    library.night(FIRST)
+    revised = paper_about("curated", "Contradicts", 1, updated_on=SECOND)
+    library.at(SECOND).put(revised)
+    judge = StatedJudge()
+    digest = library.night(SECOND, judge)
+    assert (CURATED.id, revised.id) in judge.read
+    stances = [e for e in library.store.evidence(CURATED.id, everything=True) if isinstance(e, PaperEvidence)]
+    assert [e.stance for e in stances if e.paper_id == revised.id] == ["supports", "contradicts"]
+    assert [c.after for c in digest.changes] == [VerdictKind.CONTESTED]
+
+
+def test_a_withdrawn_paper_stops_counting_the_same_night(library: Library) -> None:
+    library.night(FIRST)
+    gone = [paper_about("curated", "Supports", n, withdrawn=True, withdrawn_because="wrong") for n in (1, 2)]
+    library.at(SECOND).put(*gone)
+    digest = library.night(SECOND)
+    (change,) = digest.changes
+    assert (change.before, change.after) == (VerdictKind.STANDS, VerdictKind.UNTESTED)
+    assert {(lost.paper_id, lost.why) for lost in change.lost} == {(p.id, "the paper was withdrawn") for p in gone}
+    assert {w.paper_id for w in digest.withdrawals} == {p.id for p in gone}
+
+
+def test_a_withdrawn_anchor_makes_its_claim_due(library: Library) -> None:
+    anchor = paper_about("curated", "Neutral", 50, published=StatedDate.day(date(2022, 5, 1)))
+    library.put(anchor)
+    library.store.put_claim(CURATED.model_copy(update={"anchors": (Anchor(arxiv_id=anchor.id),)}))
+    library.night(FIRST)
+    library.at(SECOND).put(anchor.model_copy(update={"withdrawn": True, "withdrawn_because": "an error"}))
+    first = plan_night(library.store, SECOND).due[0]
+    assert first.claim.id == CURATED.id
+    assert "1 of its papers withdrawn" in first.why
+    assert [w.claim_ids for w in library.night(SECOND).withdrawals] == [(CURATED.id,)]
+
+
+def test_a_paper_announced_late_is_new_whatever_its_date(library: Library) -> None:
+    library.night(FIRST)
+    late = paper_about("curated", "Contradicts", 30, published=StatedDate.day(date(2024, 2, 1)))
+    library.at(SECOND).put(late)
+    judge = StatedJudge()
+    library.night(SECOND, judge)
+    assert (CURATED.id, late.id) in judge.read
+
+
+def test_a_paper_too_new_for_one_night_is_seen_by_a_later_one(library: Library) -> None:
+    library.night(FIRST)
+    early = paper_about("curated", "Contradicts", 40, published=StatedDate.day(THIRD))
+    library.at(SECOND).put(early, paper_about("curated", "Supports", 41))
+    judge = StatedJudge()
+    library.night(SECOND, judge)
+    assert (CURATED.id, early.id) not in judge.read
+    library.at(THIRD).night(THIRD, judge)
+    assert (CURATED.id, early.id) in judge.read
+
+
+def test_claims_left_over_come_first_the_next_night_and_lose_no_paper(library: Library) -> None:
+    for subject in SUBJECTS[1:5]:
+        library.store.put_claim(claim_about(subject))
+        library.put(paper_about(subject, "Supports", 1))
+    judge = StatedJudge()
+    first = library.night(FIRST, judge, max_claims=2)
+    assert (first.cost.claims, first.cost.left) == (2, 4)
+    again = library.night(FIRST, judge, max_claims=2)
+    assert again == first
+    library.at(SECOND).night(SECOND, judge, max_claims=2)
+    library.at(THIRD).night(THIRD, judge, max_claims=2)
+    assert all(library.store.verdicts(c.id) for c in library.store.claims())
+    assert len(judge.read) == len(set(judge.read))
+
+
+def test_a_claim_that_came_in_later_is_matched_against_the_whole_mirror(library: Library) -> None:
+    library.put(paper_about("retrieved", "Supports", 1))
+    library.night(FIRST)
+    library.at(SECOND).store.put_claim(claim_about("retrieved"))
+    digest = library.night(SECOND)
+    assert [(c.claim_id, c.after) for c in digest.first] == [(claim_about("retrieved").id, VerdictKind.STANDS)]
+
+
+def test_a_claim_whose_judge_fails_is_told_and_made_up_the_next_night(library: Library) -> None:
+    digest = library.night(FIRST, StatedJudge(fails_on=[PRUNED.id]))
+    assert kind(library) is VerdictKind.STANDS
+    (problem,) = digest.problems
+    assert problem.claim_id == PRUNED.id
+    assert "budget" in problem.what
+    judge = StatedJudge()
+    assert library.at(SECOND).night(SECOND, judge).problems == ()
+    assert (PRUNED.id, paper_about("pruned", "Neutral", 1).id) in judge.read
+
+
+def test_a_defect_in_one_claim_stops_no_other(library: Library) -> None:
+    class Broken(StatedJudge):
+        def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
+            if claim.id == CURATED.id:
+                raise ZeroDivisionError("by a defect")
+            return super().assess(claim, papers)
+
+    digest = library.night(FIRST, Broken())
+    assert [(p.claim_id, "a defect of retest" in p.what) for p in digest.problems] == [(CURATED.id, True)]
+    assert kind(library, PRUNED.id) is VerdictKind.UNTESTED
+    mended = library.night(FIRST)
+    assert mended.problems == ()
+    assert kind(library) is VerdictKind.STANDS
+
+
+def test_paused_claims_are_left_alone_and_pinned_ones_come_first(library: Library) -> None:
+    library.store.take_care(CURATED.id, paused=True)
+    library.store.take_care(PRUNED.id, pinned=True)
+    plan = plan_night(library.store, FIRST)
+    assert ([d.claim.id for d in plan.due], plan.paused) == ([PRUNED.id], [CURATED.id])
+    library.night(FIRST)
+    assert library.store.verdicts(CURATED.id) == []
+    library.store.take_care(CURATED.id, paused=False)
+    assert [d.claim.id for d in plan_night(library.store, SECOND, due_days=30).due] == [PRUNED.id, CURATED.id]
+
+
+def test_a_forced_claim_is_matched_in_full_once(library: Library) -> None:
+    library.night(FIRST)
+    library.store.take_care(CURATED.id, forced=True)
+    (forced,) = plan_night(library.store, FIRST).due
+    assert (forced.claim.id, forced.full, forced.why) == (CURATED.id, True, ("forced",))
+    library.night(FIRST)
+    assert plan_night(library.store, FIRST).due == []
+
+
+def test_a_claim_is_due_in_full_by_age(library: Library) -> None:
+    library.night(FIRST)
+    soon = plan_night(library.store, FIRST + timedelta(days=29))
+    later = plan_night(library.store, FIRST + timedelta(days=30))
+    assert {d.full for d in soon.due} == {False}
+    assert {d.why for d in later.due} == {("last matched in full 30 days ago",)}
+
+
+def test_an_older_night_overrules_no_newer_verdict(library: Library) -> None:
+    library.at(SECOND).night(SECOND)
+    held = library.store.verdicts(CURATED.id)
+    library.night(FIRST)
+    assert library.store.verdicts(CURATED.id) == held
+
+
+def test_an_empty_mirror_is_said_and_not_taken_for_nothing_new(store: Store, tmp_path: Path) -> None:
+    store.put_claim(CURATED)
+    library = Library(store, tmp_path)
+    digest = library.night(FIRST)
+    assert [p.where for p in digest.problems] == ["the mirror"]
+    library.put(paper_about("curated", "Supports", 1))
+    made_up = library.night(FIRST)
+    assert made_up.problems == ()
+    assert kind(library) is VerdictKind.STANDS
+
+
+def records(stance: str, *ns: int) -> list[Record]:
+    made = [paper_about("curated", stance, n) for n in ns]
+    return [
+        Record(p.id, SECOND, title=p.title, abstract=p.abstract or "", created=SECOND, authors=((f"A{p.id}", "B"),))
+        for p in made
+    ]
+
+
+def test_a_night_harvests_once_whatever_the_number_of_claims(library: Library) -> None:
+    library.night(FIRST)
+    with OaiServer(records("Contradicts", *range(10, 18)), today=THIRD) as server:
+        digest = library.at(SECOND).night(SECOND, oai_url=server.url)
+        asked = len(server.requests)
+        library.night(SECOND, oai_url=server.url)
+        assert (asked, len(server.requests)) == (1, 1)
+    assert (digest.cost.requests, digest.cost.new_papers) == (1, 8)
+    assert [c.after for c in digest.changes] == [VerdictKind.OVERTURNED]
+
+
+def test_a_throttled_arxiv_is_told_and_the_night_goes_on_with_what_is_held(library: Library) -> None:
+    library.night(FIRST)
+    library.at(SECOND).put(paper_about("curated", "Qualifies", 60))
+    with OaiServer(records("Contradicts", *range(10, 18)), today=THIRD) as server:
+        server.play(refuse(503), refuse(503))
+        digest = library.night(SECOND, oai_url=server.url, harvest_tries=2)
+        assert [(p.where, "throttling" in p.what) for p in digest.problems] == [("arXiv", True)]
+        assert digest.cost.pairs_judged >= 1
+        made_up = library.at(THIRD).night(THIRD, oai_url=server.url)
+    assert made_up.problems == ()
+    assert [c.after for c in made_up.changes] == [VerdictKind.OVERTURNED]
+
+
+def test_a_digest_is_held_for_every_night(library: Library) -> None:
+    told = [library.at(day).night(day) for day in (FIRST, SECOND)]
+    held = [Digest.model_validate_json(night.digest or "") for night in library.store.nights()]
+    assert held == told[::-1]
+
+
+def test_a_disk_that_fills_up_ends_the_night_with_a_digest_that_says_so(sqlite_library: Library) -> None:
+    store = sqlite_library.store
+
+    class OnAFullDisk(StatedJudge):
+        def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
+            @sa.event.listens_for(store.engine, "begin")
+            def full(connection: sa.Connection) -> None:
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+            return super().assess(claim, papers)
+
+    # Free pages inside the file would still take rows: use them up first.
+    for n in range(40):
+        sqlite_library.put(paper_about("pruned", "Neutral", 100 + n, comment="x" * 900))
+    digest = sqlite_library.night(FIRST, OnAFullDisk())
+    assert any(p.where == "the store" and "full" in p.what for p in digest.problems)
