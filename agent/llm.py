@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,22 +97,72 @@ class ChatModel:
         prompt: name and version of the prompt, for the log. Raises BudgetSpent before anything is sent when the budget
         is used up, LlmUnavailable (worth asking again), LlmRefused.
         """
-        key = digest([self.name, prompt, [list(m) for m in messages]])
+        key = self._key(messages, prompt)
+        held = self._held(key)
+        if held is not None:
+            return held
+        self._check_budget()
+        text, tokens_in, tokens_out = self._send(messages)
+        return self._keep(key, prompt, text, tokens_in, tokens_out)
+
+    def stream(self, messages: Sequence[Message], *, prompt: str) -> Iterator[str]:
+        """Ask once, and give the answer piece by piece as it is written; otherwise the same as `ask`.
+
+        An answer that broke off is paid for and not cached.
+        """
+        key = self._key(messages, prompt)
+        held = self._held(key)
+        if held is not None:
+            yield held.text
+            return
+        self._check_budget()
+        text, tokens_in, tokens_out, whole = "", 0, 0, False
+        try:
+            for piece in self._pieces(messages):
+                usage = piece.usage_metadata or {}
+                tokens_in += int(usage.get("input_tokens", 0))
+                tokens_out += int(usage.get("output_tokens", 0))
+                said = _text_of(piece)
+                text += said
+                if said:
+                    yield said
+            whole = True
+        finally:
+            # A server that counts nothing while it streams is charged by the characters: about four a token.
+            if whole or text:
+                tokens_in = tokens_in or sum(len(m.text) for m in messages) // 4
+                self._keep(key, prompt, text, tokens_in, tokens_out or len(text) // 4, whole=whole)
+
+    def _pieces(self, messages: Sequence[Message]) -> Iterator[Any]:
+        try:
+            yield from self._model.stream([(m.role, m.text) for m in messages], stream_usage=True)
+        except Exception as exc:
+            raise _translated(self.name, exc) from exc
+
+    def _key(self, messages: Sequence[Message], prompt: str) -> str:
+        return digest([self.name, prompt, [list(m) for m in messages]])
+
+    def _held(self, key: str) -> Answer | None:
         with closing(self._connect()) as db:
             row = db.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        if row:
-            held = json.loads(row[0])
-            return Answer(held["text"], held["tokens_in"], held["tokens_out"], 0.0, cached=True)
+        if row is None:
+            return None
+        held = json.loads(row[0])
+        return Answer(held["text"], held["tokens_in"], held["tokens_out"], 0.0, cached=True)
+
+    def _check_budget(self) -> None:
         with self._lock:
             if self._spent >= self._budget_usd > 0 or (self._budget_usd == 0 and any(self._price)):
                 raise BudgetSpent(f"the budget of ${self._budget_usd:.2f} is spent (RETEST_BUDGET_USD)")
-        text, tokens_in, tokens_out = self._send(messages)
+
+    def _keep(self, key: str, prompt: str, text: str, tokens_in: int, tokens_out: int, *, whole: bool = True) -> Answer:
         usd = self._price.of(tokens_in, tokens_out)
         with self._lock:
             self._spent += usd
         with closing(self._connect()) as db, db:
-            held = {"text": text, "tokens_in": tokens_in, "tokens_out": tokens_out}
-            db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, json.dumps(held)))
+            if whole:
+                held = {"text": text, "tokens_in": tokens_in, "tokens_out": tokens_out}
+                db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, json.dumps(held)))
             db.execute(
                 "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self._clock.now().isoformat(), self.name, prompt, key, tokens_in, tokens_out, usd),
@@ -126,11 +176,15 @@ class ChatModel:
         except Exception as exc:
             raise _translated(self.name, exc) from exc
         usage = said.usage_metadata or {}
-        text = said.text if isinstance(said.text, str) else said.text()
-        return text, int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0))
+        return _text_of(said), int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0))
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=20)
+
+
+def _text_of(said: Any) -> str:
+    text: str = said.text if isinstance(said.text, str) else said.text()
+    return text
 
 
 def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: int) -> Any:

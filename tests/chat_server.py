@@ -24,11 +24,13 @@ def chat_server(script: Script) -> Iterator[ChatServer]:
     """Serve while the block runs. Every answer counts 100 tokens in and 20 out."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+        def do_POST(self) -> object:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             served.requests.append(body)
             said = script(body)
             status = said if isinstance(said, int) else 200
+            if status == 200 and body.get("stream"):
+                return self._stream(body, str(said))
             message = {"role": "assistant", "content": said}
             answer = {
                 "id": "1",
@@ -43,7 +45,25 @@ def chat_server(script: Script) -> Iterator[ChatServer]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            return self.wfile.write(data)
+
+        def _stream(self, body: dict[str, Any], said: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            head = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
+            pieces = [said[i : i + 7] for i in range(0, len(said), 7)]
+            deltas = [{"content": piece} for piece in pieces]
+            for delta in deltas:
+                self._event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+            self._event(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+            usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+            self._event(head | {"choices": [], "usage": usage})
+            self.wfile.write(b"data: [DONE]\n\n")
+
+        def _event(self, value: dict[str, Any]) -> None:
+            self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+            self.wfile.flush()
 
         def log_message(self, format: str, *args: object) -> None:
             pass

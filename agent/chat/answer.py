@@ -1,0 +1,234 @@
+"""One question, one answer from the store: what is asked for, about which claims, said from what is held about them."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agent.chat import parts
+from agent.chat.intents import Intent, intents, window_months
+from agent.chat.reply import Reply
+from agent.chat.say import Writer, short
+from agent.chat.topics import Topic, find_topic, rank
+from claims.claim import Claim
+from claims.clock import Clock
+from claims.evidence import PaperEvidence, Stance
+from claims.paper import Paper
+from claims.report import bibtex
+from claims.report.view import ClaimView, claim_view
+from claims.store import Store
+
+MAX_CLAIMS = 3
+"""Claims that one answer speaks about; others are named."""
+
+MAX_LISTED = 12
+"""Claims in a list."""
+
+MAX_QUESTION = 4000
+"""Characters of a question that are read."""
+
+HELP = (
+    "Ask about a claim that is held: does it still hold, since when, what changed it, the strongest work against it in "
+    "the last six months, what our own experiment says and how sure it is, what is untested, compare two claims, what "
+    "would change the verdict, cite it for me (BibTeX).",
+    "In the conversation: /show CLAIM, /retest [CLAIM], /experiment [CLAIM], /help, /quit. The last claim is kept in "
+    "mind, so that `since when?` is enough.",
+)
+
+
+class Asked(NamedTuple):
+    """A question, understood."""
+
+    question: str
+    topic: Topic
+    wanted: tuple[Intent, ...]
+    views: tuple[ClaimView, ...]
+
+
+def ask(store: Store, question: str, clock: Clock, *, focus: Sequence[str] = ()) -> Reply:
+    """Answer from the store, with no model. `focus`: ids of the claims that were spoken of last."""
+    return told(store, understood(store, question, clock, focus=focus), clock)
+
+
+def understood(store: Store, question: str, clock: Clock, *, focus: Sequence[str] = ()) -> Asked:
+    """Find what a question asks for, and read the claims that it is about."""
+    question = question[:MAX_QUESTION]
+    claims = store.claims()
+    topic = find_topic(store, question, claims)
+    wanted = intents(question)
+    chosen = list(topic.claims)
+    if topic.silent and not topic.paper_ids and not topic.unknown_ids:
+        by_id = {c.id: c for c in claims}
+        chosen = [by_id[id] for id in focus if id in by_id]
+        if not chosen and len(claims) == 1:
+            chosen = claims
+    if Intent.COMPARE in wanted:
+        chosen = _pair(question, claims, chosen, focus)
+    today = clock.now().date()
+    most = 2 if Intent.COMPARE in wanted else MAX_CLAIMS if topic.evidence_ids or topic.paper_ids else 1
+    dossiers = store.dossiers([c.id for c in chosen[:most]])
+    return Asked(question, topic, wanted, tuple(claim_view(d, today, n) for n, d in enumerate(dossiers, 1)))
+
+
+def _pair(question: str, claims: Sequence[Claim], found: list[Claim], focus: Sequence[str]) -> list[Claim]:
+    """Find the two claims of a comparison: the best match of each half, then the best matches of the whole."""
+    pair: dict[str, Claim] = {}
+    low = f" {question} "
+    for joint in (" versus ", " vs. ", " vs ", " with ", " and ", " to ", " or "):
+        left, cut, right = low.partition(joint)
+        if cut:
+            halves = [next((c for s, strong, c in rank(half, claims) if strong), None) for half in (left, right)]
+            if halves[0] and halves[1] and halves[0].id != halves[1].id:
+                pair = {c.id: c for c in halves if c}
+                break
+    if len(pair) < 2:
+        pair |= {c.id: c for c in found}
+        pair |= {c.id: c for c in claims if c.id in focus and len(pair) < 2}
+    return list(pair.values())
+
+
+def told(store: Store, asked: Asked, clock: Clock) -> Reply:
+    """Say what is held on an understood question."""
+    w = Writer(store, asked.question, asked.views)
+    topic, wanted = asked.topic, asked.wanted
+    if topic.unknown_ids:
+        w.note("No paper, evidence or experiment of an id in the question is held here, so nothing is said about it.")
+    if Intent.HELP in wanted:
+        for line in HELP:
+            w.note(line)
+        return w.reply()
+    of_all = topic.silent and not re.search(r"(?i)\b(?:it|its|this|that|they)\b", asked.question)
+    if Intent.LIST in wanted or (Intent.UNTESTED in wanted and of_all):
+        return _listed(store, w, only_open=Intent.UNTESTED in wanted)
+    if Intent.CITE in wanted and topic.paper_ids:
+        return _cited(w, list(store.papers(topic.paper_ids).values()))
+    if not asked.views:
+        return _not_held(store, w, topic)
+    if Intent.COMPARE in wanted:
+        return _compared(w, clock)
+    if topic.evidence_ids or topic.paper_ids:
+        _named(w, topic)
+        if wanted == (Intent.HOLDS,) and not re.search(r"(?i)\b(?:still|holds?|verdict)\b", asked.question):
+            return w.reply()
+    for view in asked.views:
+        if not {Intent.HOLDS, Intent.UNTESTED} & set(wanted):
+            w.note(f"The claim: {parts.name(view)}.")
+        for intent in wanted:
+            _part(w, view, intent, asked.question, clock)
+    if topic.beyond and asked.views:
+        w.note(f"The claim as it is held does not speak of: {', '.join(short(word, 40) for word in topic.beyond)}.")
+    others = [c for c in topic.claims if c.id not in {v.claim.id for v in asked.views}]
+    if others:
+        w.note("Also held on this: " + ", ".join(c.id for c in others[:4]) + ".")
+    entries = _ground_papers(asked.views) if Intent.CITE in wanted else []
+    return _cited(w, entries) if Intent.CITE in wanted else w.reply()
+
+
+def _part(w: Writer, view: ClaimView, intent: Intent, question: str, clock: Clock) -> None:
+    today = clock.now().date()
+    if intent is Intent.HOLDS:
+        parts.holds(w, view, today)
+    elif intent is Intent.SINCE:
+        parts.since(w, view)
+    elif intent is Intent.CHANGED:
+        parts.changed(w, view)
+    elif intent is Intent.AGAINST:
+        parts.speaking(w, view, Stance.CONTRADICTS, today, window_months(question))
+    elif intent is Intent.SUPPORT:
+        parts.speaking(w, view, Stance.SUPPORTS, today, window_months(question, 0) or None)
+    elif intent is Intent.EXPERIMENT:
+        parts.experiment(w, view)
+    elif intent is Intent.UNTESTED:
+        parts.untested(w, view)
+    elif intent is Intent.MIND:
+        parts.mind(w, view)
+
+
+def _not_held(store: Store, w: Writer, topic: Topic) -> Reply:
+    lines = store.overview()
+    if not lines:
+        w.note("No claim is held yet: `retest run` starts with the shipped inquiry, `retest claims add` adds one.")
+        return w.reply(held=False)
+    if topic.silent and not topic.unknown_ids and not topic.paper_ids:
+        w.note("Which claim? The question names none. `retest list` shows what is held.")
+        return w.reply(held=False)
+    if topic.paper_ids:
+        w.note(f"The paper arXiv:{topic.paper_ids[0]} is held, and was weighed for no claim.")
+    else:
+        w.note("I do not hold a claim on that.")
+    if topic.nearest is not None:
+        w.note(f"The nearest that is held: “{topic.nearest.text}” ({topic.nearest.id}).")
+    w.note('`retest search "..."` looks for papers; `retest claims add "..." --asserted-on 2024-05` adds the claim.')
+    return w.reply(held=False)
+
+
+def _listed(store: Store, w: Writer, *, only_open: bool) -> Reply:
+    lines = store.overview()
+    if not lines:
+        return _not_held(store, w, Topic(()))
+    shown = [x for x in lines if x.kind in (None, "untested")] if only_open else lines
+    what = "untested or never decided" if only_open else "held"
+    w.note(f"{len(shown)} of {len(lines)} claims are {what}." if only_open else f"{len(lines)} claims are held.")
+    for line in shown[:MAX_LISTED]:
+        w.note(f"- {line.claim_id} ({line.asserted_on}): {line.kind or 'never decided'}. {short(line.text, 140)}")
+    if len(shown) > MAX_LISTED:
+        w.note(f"and {len(shown) - MAX_LISTED} more: `retest list`.")
+    return w.reply()
+
+
+def _compared(w: Writer, clock: Clock) -> Reply:
+    if len(w.views) < 2:
+        w.note("A comparison needs two claims, and only one that is held fits the question. `retest list` shows all.")
+        for view in w.views:
+            parts.holds(w, view, clock.now().date())
+        return w.reply()
+    for view in w.views:
+        parts.holds(w, view, clock.now().date())
+        counts = ", ".join(f"{n} {what}" for what, n in sorted(view.tally.items()))
+        w.note(f"Papers by what became of them: {counts or 'none was weighed'}.")
+    a, b = w.views
+    both = {r.paper.id for r in a.rows if r.paper and r.counted} & {r.paper.id for r in b.rows if r.paper and r.counted}
+    shared = [r for view in w.views for r in view.rows if r.paper and r.paper.id in both]
+    if shared:
+        w.finding(f"{len(both)} of the papers that count bear on both claims.", shared)
+    else:
+        w.note("No paper that counts bears on both.")
+    alike = a.claim.scope.family is not None and a.claim.scope.family == b.claim.scope.family
+    w.note(
+        f"Both belong to the family {a.claim.scope.family}: the same protocol re-tests them."
+        if alike
+        else f"Families: {a.claim.scope.family or 'none'} and {b.claim.scope.family or 'none'}."
+    )
+    return w.reply()
+
+
+def _named(w: Writer, topic: Topic) -> None:
+    """Say what the evidence or the papers say that a question names."""
+    for view in w.views:
+        for row in view.rows:
+            by_paper = row.paper is not None and row.paper.id in topic.paper_ids
+            if row.evidence.id in topic.evidence_ids or by_paper:
+                w.evidence_line(row, about=f"On {view.claim.id}: ")
+    anchors = {a.arxiv_id: v for v in w.views for a in v.claim.anchors}
+    for paper_id in topic.paper_ids:
+        if paper_id in anchors:
+            w.note(f"arXiv:{paper_id} is named as the ground of {anchors[paper_id].claim.id}.")
+
+
+def _ground_papers(views: Sequence[ClaimView]) -> list[Paper]:
+    """Give the papers to cite for claims: their ground first, then what the verdict rests on."""
+    found: dict[str, Paper] = {}
+    for view in views:
+        ids = [g.paper_id for g in view.dossier.groundings if g.paper_id]
+        ids += [a.arxiv_id for a in view.claim.anchors if a.arxiv_id]
+        ids += [r.evidence.paper_id for r in parts.behind(view) if isinstance(r.evidence, PaperEvidence)]
+        found |= {id: view.dossier.papers[id] for id in ids if id in view.dossier.papers}
+    return list(found.values())[:8]
+
+
+def _cited(w: Writer, papers: Sequence[Paper]) -> Reply:
+    if not papers:
+        w.note("No paper that is held stands behind it, so there is nothing to cite.")
+    else:
+        n = f"{len(papers)} entries" if len(papers) > 1 else "One entry"
+        w.note(f"{n} as the stored records have them: {', '.join(f'arXiv:{p.id}' for p in papers)}.")
+    return w.reply(bibtex="\n".join(bibtex.entry(p) for p in papers))

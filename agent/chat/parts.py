@@ -1,0 +1,248 @@
+"""The parts that answers are made of: one function for each thing that can be asked, over one claim."""
+
+from datetime import date
+
+from agent.chat.say import Writer, short
+from claims.claim import Scale
+from claims.dates import StatedDate
+from claims.evidence import Assessment, Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence, Quote, Stance
+from claims.experiment import ExperimentView
+from claims.paper import Source, TextField
+from claims.report import numbers, phrases
+from claims.report.view import MEANING, ClaimView, Row, months_before
+from claims.verdict import Verdict, VerdictKind, decide
+
+STALE_DAYS = 30
+"""Days after which a verdict's age is said."""
+
+MAX_ROWS = 5
+"""Papers that one part names."""
+
+
+def name(view: ClaimView) -> str:
+    """Name a claim by its sentence and id."""
+    return f"“{short(view.claim.text, 260)}” ({view.claim.id}, asserted {view.claim.asserted_on})"
+
+
+def behind(view: ClaimView) -> list[Row]:
+    """Give the evidence that the current verdict rests on: what changed it first, then what else counted."""
+    verdict = view.verdict
+    if verdict is None:
+        return []
+    by_id = {row.evidence.id: row for row in view.rows}
+    ids = [*verdict.changed_by, *verdict.against, *verdict.qualifying, *verdict.support]
+    return [by_id[id] for id in dict.fromkeys(ids) if id in by_id]
+
+
+def holds(w: Writer, view: ClaimView, today: date) -> None:
+    """Say whether the claim still holds, how sure that is, and what was not looked at."""
+    w.note(f"The claim: {name(view)}.")
+    verdict = view.verdict
+    if verdict is None:
+        w.note("It was never decided: no pass over newer work is on record. `/retest` makes one.")
+        return
+    if verdict.kind is VerdictKind.UNTESTED:
+        w.note(f"Verdict: untested as of {verdict.as_of}: {MEANING[verdict.kind]}. That is not the same as refuted.")
+    else:
+        w.finding(
+            f"Verdict: {verdict.kind} as of {verdict.as_of}, confidence {phrases.confidence(view)}. {verdict.reason}",
+            behind(view),
+        )
+    if verdict.durable and verdict.perishable:
+        w.note(
+            f"Durable part: {short(verdict.durable, 260)} What ages first: {short('; '.join(verdict.perishable), 160)}."
+        )
+    if verdict.rests_on_unsure:
+        w.finding(
+            "Stances that the judge was not sure of could change this verdict; these are the ones to read first.",
+            view.read_first,
+        )
+    unlooked(w, view)
+    if (today - verdict.as_of).days > STALE_DAYS:
+        w.note(f"The verdict looked at nothing after {verdict.as_of}, {(today - verdict.as_of).days} days ago.")
+
+
+def unlooked(w: Writer, view: ClaimView) -> None:
+    """Say which places could not be asked, once each."""
+    for place, why in dict.fromkeys((s.source.value, s.could_not_look or "") for s in view.failed_searches):
+        w.note(f"Could not look in {place}: {short(why, 160)}.")
+
+
+def since(w: Writer, view: ClaimView) -> None:
+    """Say from which day the evidence gives this verdict, and since when it is on record."""
+    if view.verdict is None:
+        return
+    if view.since is not None:
+        w.finding(f"On the evidence held now it is {view.verdict.kind} since {view.since}.", behind(view))
+        for step in reversed(view.path[:-1][-3:]):
+            before = [r for r in view.rows if r.on <= step.on and (r.counted or r.why_not)]
+            text = f"Before that it was {step.kind} from {step.on}."
+            w.finding(text, before) if before else w.note(text)
+    elif view.verdict.kind is VerdictKind.UNTESTED:
+        w.note(f"Since it was asserted ({view.claim.asserted_on}): nothing newer that is held takes a stand.")
+    else:
+        w.note("The evidence held now gives no day from which this verdict follows; the next pass decides it again.")
+    w.note(f"On record: {phrases.record(view)}.")
+
+
+def changed(w: Writer, view: ClaimView) -> None:
+    """Say what changed the verdict."""
+    if view.verdict is None:
+        return
+    if not view.changed_by:
+        w.note(f"What changed it: {view.nothing_changed[:1].lower()}{view.nothing_changed[1:]}")
+        return
+    for row in view.changed_by[:MAX_ROWS]:
+        w.evidence_line(row, about="Changed by: ")
+    if len(view.changed_by) > MAX_ROWS:
+        w.note(f"And {len(view.changed_by) - MAX_ROWS} more; `/show` lists them.")
+
+
+def speaking(w: Writer, view: ClaimView, stance: Stance, today: date, months: int | None) -> None:
+    """Name the strongest work of one stance, sure before unsure, in a window of months or over all time."""
+    until = min(today, view.verdict.as_of) if view.verdict else today
+    first = months_before(until, months) if months else date.min
+    rows = sorted((r for r in view.rows if _speaks(r, stance)), key=_strength)
+    recent = [r for r in rows if r.on >= first]
+    verb = {Stance.CONTRADICTS: "contradicts", Stance.SUPPORTS: "supports", Stance.QUALIFIES: "narrows"}[stance]
+    when = f" dated {first} to {until}" if months else ""
+    for row in recent[:MAX_ROWS]:
+        w.evidence_line(row)
+    if not recent:
+        w.note(f"Nothing that is held{when} {verb} it.")
+    elif len(recent) > MAX_ROWS:
+        w.note(f"{len(recent) - MAX_ROWS} more that {verb} it: `/show` lists them.")
+    if months and len(rows) > len(recent):
+        older = [r for r in rows if r.on < first]
+        w.finding(f"Older than that: {numbers.count(len(older), 'piece')} of evidence.", older)
+    if not view.dossier.searches:
+        w.note("No search for this claim is on record, so that nothing found means nothing here. `/retest` looks.")
+    unlooked(w, view)
+
+
+def _speaks(row: Row, stance: Stance) -> bool:
+    return (row.leaning if row.unsure else row.stance) is stance and not row.why_not
+
+
+def _strength(row: Row) -> tuple[bool, bool, float, int, str]:
+    weight = 1.0 if row.confidence is None else row.confidence
+    return row.unsure, not row.counted, -weight, -row.on.toordinal(), row.evidence.id
+
+
+def experiment(w: Writer, view: ClaimView) -> None:
+    """Say what our own experiments say and how sure they are; where there is none, why."""
+    views = {e.id: e for e in view.dossier.experiments}
+    rows = [r for r in view.rows if isinstance(r.evidence, ExperimentEvidence)]
+    for row in rows:
+        w.evidence_line(row)
+        assert isinstance(row.evidence, ExperimentEvidence)
+        shown = views.pop(row.evidence.experiment_id, None)
+        if row.evidence.estimate:
+            sure = row.evidence.estimate
+            w.finding(
+                f"How sure: the {numbers.coverage(sure.alpha)} interval is valid however often one looked; the "
+                f"smallest effect of interest was set to {sure.smallest_effect:g} beforehand; "
+                f"n = {numbers.count(sure.n_seeds, 'seed')}.",
+                [row],
+            )
+        if shown is not None:
+            _controls(w, shown, row)
+        if row.evidence.scope.scale is Scale.TOY and view.claim.scope.scale is not Scale.TOY:
+            w.note("It ran on toy models: it can corroborate or contest, and alone overturns nothing about large ones.")
+    for waiting in views.values():
+        w.note(f"Experiment {waiting.id} ({waiting.spec.protocol}, {waiting.spec.profile}) is {waiting.state.value}.")
+    if not rows and not views:
+        why = view.dossier.no_experiment_because or "none was asked for yet"
+        w.note(f"No experiment of ours is held for this claim: {short(why, 200)}. `/experiment` runs one.")
+
+
+def _controls(w: Writer, shown: ExperimentView, row: Row) -> None:
+    result = shown.result
+    if result is None:
+        return
+    said = {True: "passed", False: "FAILED", None: "undecided"}
+    if result.controls:
+        told = "; ".join(f"{c.kind} control {c.name}: {said[c.passed]}" for c in result.controls)
+        w.finding(f"Its checks: {short(told, 300)}.", [row])
+    if result.outcome.value == "inconclusive" and result.seeds_to_decide:
+        w.note(f"About {numbers.count(result.seeds_to_decide, 'seed')} would decide an effect of that size.")
+
+
+def untested(w: Writer, view: ClaimView) -> None:
+    """Say what about the claim nobody has tested, as far as is held."""
+    verdict = view.verdict
+    w.note(f"The claim: {name(view)}.")
+    if verdict is None or verdict.kind is VerdictKind.UNTESTED:
+        w.note("Untested as a whole: nothing newer that is held takes a stand.")
+    ours = [r for r in view.rows if isinstance(r.evidence, ExperimentEvidence)]
+    decided = [r for r in ours if r.stance is not Stance.NEUTRAL]
+    if not ours:
+        w.note(f"No experiment of ours: {short(view.dossier.no_experiment_because or 'none was asked for', 160)}.")
+    elif not decided:
+        w.finding("Our own experiment has not decided it.", ours)
+    if decided and not any(_covers(r, view) for r in decided):
+        w.finding(f"Nothing of ours was run at the scale of the claim ({view.claim.scope.scale}).", decided)
+    if verdict and verdict.perishable:
+        w.note(f"Its particulars are not tested one by one: {short('; '.join(verdict.perishable), 200)}.")
+    unsure = [r for r in view.rows if r.unsure]
+    if unsure:
+        w.finding(f"{numbers.count(len(unsure), 'paper')} may bear on it, and the judge was not sure.", unsure)
+    unlooked(w, view)
+
+
+def _covers(row: Row, view: ClaimView) -> bool:
+    return isinstance(row.evidence, ExperimentEvidence) and row.evidence.scope.covers(view.claim.scope)
+
+
+def mind(w: Writer, view: ClaimView) -> None:
+    """Say what would change the verdict: tried out on the verdict rule itself."""
+    verdict = view.verdict
+    if verdict is None:
+        w.note("There is no verdict to change yet; any newer evidence decides it.")
+        return
+    w.note(f"The verdict is {verdict.kind} as of {verdict.as_of}. Tried out on the verdict rule:")
+    for stance, what in (
+        (Stance.CONTRADICTS, "contradict it"),
+        (Stance.QUALIFIES, "narrow it"),
+        (Stance.SUPPORTS, "support it"),
+    ):
+        found = tipping(view, verdict, stance)
+        if found is not None:
+            n, kind = found
+            papers = numbers.count(n, "more independent paper")
+            w.note(f"- {papers} found to {what}, at about 80 % each, would make it {kind}.")
+    if view.read_first:
+        w.finding("Sooner than that: a person's word on the stances that the judge was not sure of.", view.read_first)
+    if not any(isinstance(r.evidence, ExperimentEvidence) for r in view.rows):
+        w.note("An experiment of ours would add to either side; none is held. `/experiment` runs one.")
+
+
+def tipping(view: ClaimView, verdict: Verdict, stance: Stance, most: int = 8) -> tuple[int, VerdictKind] | None:
+    """Find how many imagined independent papers of one stance give another verdict, and which; None up to `most`."""
+    held: list[Evidence] = list(view.dossier.evidence)
+    for n in range(1, most + 1):
+        held.append(_imagined(view, verdict.as_of, stance, n))
+        kind = decide(view.claim, held, verdict.as_of).kind
+        if kind is not verdict.kind:
+            return n, kind
+    return None
+
+
+def _imagined(view: ClaimView, on: date, stance: Stance, n: int) -> PaperEvidence:
+    """Make a paper that is never shown: it only asks the rule what it would do."""
+    assert view.held is not None
+    return PaperEvidence(
+        claim_id=view.claim.id,
+        paper_id=f"9912.{n:05d}",
+        paper_digest=f"imagined-{n}",
+        published=StatedDate.day(on),
+        authors=(f"Nobody Imagined{'abcdefghijkl'[n]}",),
+        source=Source.MIRROR,
+        assessment=Assessment(
+            stance=stance,
+            confidence=0.8,
+            quotes=(Quote(field=TextField.ABSTRACT, start=0, text="imagined"),),
+            judge=JudgeRef(name=JudgeName.LOCAL, version="imagined"),
+        ),
+        judged_at=view.held.recorded_at,
+    )

@@ -1,0 +1,138 @@
+"""Which held claims a question is about: by id, by a paper's id, else by the telling words that they share."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from claims.claim import Claim
+from claims.errors import InputError, NotHeld
+from claims.family import family_of
+from claims.ids import ArxivId
+from claims.store import Store
+from claims.ties import Index, stem, telling_words
+
+ENOUGH = 0.34
+"""Share of a question's telling words that a claim must have; set on the questions of the tests, which name both
+claims that are held and things that are not."""
+
+CLOSE = 0.8
+"""Share of the best claim's score from which another is named beside it."""
+
+_ASKING = frozenset(
+    stem(w)
+    for w in "hold holds held still true valid stand stands verdict status since when long changed change made mind "
+    "strongest strong best newest recent latest last past month months year years six three twelve week weeks "
+    "against contradict contradicts contradicting contradiction support supports supporting confirm work works "
+    "evidence experiment experiments own sure certain confident say says said tell untested tested test retest compare "
+    "comparing difference cite citation citations bibtex reference references convince overturn overturned relaxed "
+    "claim claims question give show find list please know think believe mean today now currently anymore happened "
+    "news what's whats does did yet help explain summarise summarize result results run seed seeds why "
+    "finding findings refute refuted contested me answer thing things really ever".split()
+)
+_OWN = re.compile(r"\b(?:ev-[0-9a-f]{12}|exp-[0-9a-f]{12}|[a-z0-9]+(?:-[a-z0-9]+){1,12})\b")
+_NAME = re.compile(r"\b\w*[A-Z]\w*[A-Z]\w*\b")
+
+
+class Topic(NamedTuple):
+    """What a question is about."""
+
+    claims: tuple[Claim, ...]
+    """best first; empty when no held claim bears on it"""
+    nearest: Claim | None = None
+    """the closest claim when none bears on it"""
+    paper_ids: tuple[str, ...] = ()
+    """held papers that it names"""
+    evidence_ids: tuple[str, ...] = ()
+    """held evidence that it names"""
+    unknown_ids: int = 0
+    """ids that it names and that are not held"""
+    silent: bool = False
+    """it names no topic at all: `since when?`"""
+    beyond: tuple[str, ...] = ()
+    """words of the question that the best claim does not have"""
+
+
+def find_topic(store: Store, question: str, claims: Sequence[Claim]) -> Topic:
+    """Find the claims that a question is about, best first."""
+    named, papers, evidence, unknown, rest = _named(store, question, claims)
+    if named or unknown:
+        return Topic(named, paper_ids=papers, evidence_ids=evidence, unknown_ids=unknown)
+    ranked = rank(rest, claims)
+    words = content(rest)
+    if not words:
+        return Topic((), paper_ids=papers, silent=True)
+    good = [claim for share, strong, claim in ranked if strong and share >= ENOUGH]
+    if not good:
+        return Topic((), nearest=ranked[0][2] if ranked and ranked[0][0] >= ENOUGH / 2 else None, paper_ids=papers)
+    best = max(share for share, strong, _ in ranked if strong)
+    close = tuple(c for s, strong, c in ranked if strong and s >= max(ENOUGH, CLOSE * best))
+    had = telling_words(searchable(close[0]))
+    beyond = [w for w in dict.fromkeys(re.findall(r"[\w-]+", rest)) if (own := content(w)) and not own & had]
+    return Topic(close, paper_ids=papers, beyond=tuple(beyond[:6]))
+
+
+def content(question: str) -> frozenset[str]:
+    """Give the stems of a question's words that name its subject."""
+    return frozenset(w for w in telling_words(question.replace("’", "'")) if w not in _ASKING)
+
+
+def rank(question: str, claims: Sequence[Claim]) -> list[tuple[float, bool, Claim]]:
+    """Order claims by the weight of the question's words that they share: (share, whether it is no chance, claim)."""
+    words = content(question)
+    if not words or not claims:
+        return []
+    subject = " ".join(sorted(words))
+    family = family_of(question)
+    names = {stem(m.lower()) for claim in claims for m in _NAME.findall(claim.text)} & words
+    out = []
+    for share, i in Index([searchable(c) for c in claims]).shares(subject):
+        shared = words & telling_words(searchable(claims[i]))
+        alike = family is not None and family == claims[i].scope.family
+        strong = len(shared) >= min(2, len(words)) or bool(shared & names) or alike
+        out.append((min(1.0, share + 0.25 * alike), strong, claims[i]))
+    return sorted(out, key=lambda r: (-r[0], r[2].id))
+
+
+def searchable(claim: Claim) -> str:
+    """Give all words that are held about a claim itself: sentence, note, topics of its anchors, family."""
+    said = [claim.text, claim.note or "", (claim.scope.family or "").replace("-", " ")]
+    for anchor in claim.anchors:
+        said += [anchor.stated_topic or "", anchor.stated_title or ""]
+    return " ".join(said)
+
+
+def _named(
+    store: Store, question: str, claims: Sequence[Claim]
+) -> tuple[tuple[Claim, ...], tuple[str, ...], tuple[str, ...], int, str]:
+    by_id = {c.id: c for c in claims}
+    found: dict[str, Claim] = {}
+    unknown = 0
+    ids = [(s, e, i.base) for s, e, i in ArxivId.find_all(question)]
+    papers = tuple(store.papers([base for *_, base in ids]))
+    unknown += len({base for *_, base in ids} - set(papers))
+    for paper_id in papers:
+        for id in store.claims_of_paper(paper_id):
+            found[id] = by_id[id]
+        found.update({c.id: c for c in claims if paper_id in {a.arxiv_id for a in c.anchors}})
+    evidence: list[str] = []
+    rest = question
+    for match in _OWN.finditer(question):
+        word = match[0]
+        try:
+            if word.startswith("ev-"):
+                item = store.evidence_by_id(word)
+                evidence.append(word)
+                found[item.claim_id] = by_id[item.claim_id]
+            elif word.startswith("exp-"):
+                own = [v.spec.claim_id for v in store.experiments() if v.id == word and v.spec.claim_id in by_id]
+                unknown += not own
+                found.update({id: by_id[id] for id in own if id})
+            elif word in by_id or (word.count("-") >= 3 and store.claim(word)):
+                claim = store.claim(word)
+                found[claim.id] = claim
+                rest = rest.replace(word, " ")
+        except NotHeld:
+            unknown += word.startswith("ev-")
+        except InputError:
+            continue
+    return tuple(found.values()), papers, tuple(evidence), unknown, rest
