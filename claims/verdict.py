@@ -206,7 +206,8 @@ def _rule(sides: Mapping[Stance, _Side], t: Thresholds) -> _Ruling:
     against, qualifying, support = (sides[stance] for stance in _TAKING)
     total = support.weight + against.weight + qualifying.weight
     if not total:
-        return _Ruling(VerdictKind.UNTESTED, t.untested_confidence, (), "Nothing newer than the claim takes a stand.")
+        reason = "No stance counts on anything newer than the claim that was weighed."
+        return _Ruling(VerdictKind.UNTESTED, t.untested_confidence, (), reason)
     counts = f"{_voices(support)} for it, {_voices(against)} against it, {_voices(qualifying)} qualifying it"
     half = qualifying.weight / 2
 

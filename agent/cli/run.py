@@ -169,6 +169,13 @@ def counts(dossier: "Dossier") -> dict[str, int]:
     }
 
 
+def sure_local(d: "Dossier") -> bool:
+    """Tell whether the local judge gave any stance, or was not the one asked."""
+    papers = [e for e in d.evidence if e.kind == "paper"]
+    local = [e for e in papers if e.assessment.judge.name == "local"]
+    return any(e.assessment.stance != "neutral" for e in local) or (bool(papers) and not local)
+
+
 def as_document(done: "Done", files: dict[str, str], until: date) -> dict[str, Any]:
     """Give the pass as one JSON document."""
     errors = {outcome.claim_id: outcome.error for outcome in done.outcomes if outcome.error}
@@ -225,12 +232,17 @@ def show(done: "Done", files: dict[str, str], until: date) -> None:
             f"{plain(d.claim.text, 112)}\n{d.claim.id}",
             str(d.claim.asserted_on),
             verdict.kind.value if verdict else "no verdict",
-            f"{verdict.confidence:.2f}" if verdict else "",
+            f"{verdict.confidence:.2f}" if verdict and verdict.kind != "untested" else "–",
             str(n["judged"]),
             f"{n['supports']} / {n['contradicts']} / {n['qualifies']} / {n['unsure']}",
         )
     out.print(table)
     out.print("papers that support + contradict − qualify ~, and those the judge is unsure of ?\n")
+    if not any(sure_local(d) for d in done.dossier.claims):
+        out.print(
+            "The local judge was sure of no stance. What it leans to is in the report under *Read first*; weigh it "
+            "yourself with\n`retest judge CLAIM`, or with a language model: `--judge llm`.\n"
+        )
     for d in done.dossier.claims:
         for experiment in d.experiments:
             if experiment.result:
