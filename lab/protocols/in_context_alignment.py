@@ -54,6 +54,7 @@ class InContextAlignment(Design):
         threats=(
             "The base was pre-trained on documents that keep one style, so it may be better at context than others.",
             "Wanted is a style, which URIAL also asks for; a new skill may not be taught in context.",
+            "Both arms reach the ceiling at `tiny`: equal, but not under strain.",
             "A system prompt in words has no counterpart here.",
         ),
         departs_from="After the research question on in-context alignment; arXiv:2312.01552 section 4 (URIAL) puts "
@@ -61,9 +62,10 @@ class InContextAlignment(Design):
         "exact match.",
     )  # fmt: skip
     profiles = {
-        "tiny": InContextAlignmentParameters(pretrain_steps=450, learning_rate=1e-3, tune_steps=60),
+        "tiny": InContextAlignmentParameters(pretrain_steps=700, learning_rate=1e-3, tune_steps=60),
         "small": InContextAlignmentParameters(**HUB),
     }
+    seconds_per_seed = {"tiny": 8.0}
     primary = Contrast("accuracy", "in-context", "tuned", _MARGIN, bound=_BOUND)
     positive = Contrast("accuracy", "in-context", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "in-context-again", "in-context", 0.0, bound=_BOUND)

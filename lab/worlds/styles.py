@@ -30,6 +30,9 @@ class Style(NamedTuple):
         return f"{self.opening} {answer} {self.closing}"
 
 
+SHARE_SHOWN = 0.85
+"""Documents of pre-training that show an answered question before the last one."""
+
 WANTED = Style(OPENINGS[0], CLOSINGS[0])
 """The style to align to; both words are met in pre-training, but never in one answer."""
 
@@ -57,13 +60,13 @@ def questions(rng: random.Random, n: int, style: Style) -> list[Item]:
 def documents(rng: random.Random, n: int, most: int) -> list[Example]:
     """Give pre-training documents: up to `most` answered questions in one style, and one more to answer in it.
 
-    Half of them show none, so that answering is learned as well. The loss is on the last answer: on the random letters
+    A few show none, so that answering is learned as well. The loss is on the last answer: on the random letters
     of questions it would be noise, which kept a pilot from learning anything.
     """
     examples = []
     for _ in range(n):
         style = any_style(rng)
-        k = rng.randint(1, most) if rng.random() < 0.5 else 0
+        k = rng.randint(1, most) if rng.random() < SHARE_SHOWN else 0
         *shown, last = (_question(rng, rng.choice(OPERATIONS), style) for _ in range(k + 1))
         told = [f"{item.prompt} {item.answer} ;" for item in shown]
         examples.append(Example(" ".join([*told, last.prompt]), last.answer))
