@@ -4,7 +4,8 @@
 sentences in our own words, written from reading the abstract. It holds no abstract and never pretends to. A date has
 the precision in which it is known: the day of v1, or the month of the id. Versions are left out, because what is
 newest ages. A `reading` is what we make of the paper for a family of claims, with the sentence of the finding that it
-rests on.
+rests on. Readings are strict: a paper that confirms only a premise, or that measures something else than the claim
+speaks of, is neutral.
 """
 
 import json
@@ -33,7 +34,9 @@ class Reading(BaseModel):
     paper_id: PaperId
     family: str
     stance: Stance
+    """for the two research questions: supports says yes, contradicts says no"""
     confidence: float = Field(ge=0, le=1)
+    """0.6, 0.75 or 0.9: our own degree of belief, not calibrated on labels"""
     quote_start: int
     """where in the finding the sentence begins that it rests on"""
     quote_end: int

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from claims.dates import StatedDate
+from claims.evidence import Stance
 from claims.ids import ArxivId
-from claims.library import papers
+from claims.library import READ_BY, READ_ON, papers, readings
 from claims.paper import Source
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "arxiv"
@@ -71,14 +72,63 @@ def test_a_finding_is_two_sentences_of_moderate_length() -> None:
         assert finding.endswith(".")
 
 
-def test_every_seed_claim_and_question_has_papers_from_more_than_one_side() -> None:
-    sides: dict[str, set[str]] = defaultdict(set)
-    for row in rows():
-        sides[row["family"]].add(row["side"])
-    assert set(sides) == FAMILIES
-    for family, found in sides.items():
-        assert found >= {"supports", "contradicts", "qualifies"}, (family, found)
-        assert found <= {"supports", "contradicts", "qualifies", "neighbour"}
+def test_every_paper_has_one_reading_on_the_family_that_it_was_chosen_for() -> None:
+    read = {reading.paper_id: reading.family for reading in readings()}
+    assert len(read) == len(readings())
+    assert read == {row["id"]: row["family"] for row in rows()}
+    assert set(read.values()) == FAMILIES
+
+
+def test_a_reading_rests_on_exactly_one_whole_sentence_of_the_finding() -> None:
+    findings = {paper.id: paper.finding or "" for paper in papers()}
+    for reading in readings():
+        finding = findings[reading.paper_id]
+        assert 0 <= reading.quote_start < reading.quote_end <= len(finding), reading
+        quote = finding[reading.quote_start : reading.quote_end]
+        assert quote == quote.strip()
+        assert quote[0].isupper(), reading
+        assert re.findall(r"[.!?](?=\s|$)", quote) == ["."], reading
+        before, after = finding[: reading.quote_start], finding[reading.quote_end :]
+        assert before == "" or before.endswith(". "), reading
+        assert after == "" or after.startswith(" "), reading
+        assert bool(before) != bool(after), reading
+
+
+def test_a_reading_says_how_sure_it_is_and_why() -> None:
+    for reading in readings():
+        assert reading.confidence in {0.6, 0.75, 0.9}, reading
+        assert 5 <= len(reading.because.split()) <= 20, reading
+        assert not reading.because.endswith("."), reading
+
+
+def test_every_seed_claim_and_question_has_a_reading_that_takes_a_stand_and_one_that_does_not() -> None:
+    stances: dict[str, set[Stance]] = defaultdict(set)
+    for reading in readings():
+        stances[reading.family].add(reading.stance)
+    for family, found in stances.items():
+        assert Stance.NEUTRAL in found, family
+        assert found & {Stance.SUPPORTS, Stance.QUALIFIES, Stance.CONTRADICTS}, family
+
+
+@pytest.mark.parametrize(
+    ("paper_id", "stance"),
+    [
+        ("2404.10719", Stance.NEUTRAL),  # PPO above DPO says nothing of DPO above supervised tuning on calls
+        ("2409.00608", Stance.NEUTRAL),  # tuning without pairs does well; pairs are not compared
+        ("2401.05605", Stance.NEUTRAL),  # confirms a premise only
+        ("2501.18101", Stance.NEUTRAL),  # variety inside a model is not sameness between models
+        ("2410.03717", Stance.CONTRADICTS),
+        ("2607.10601", Stance.SUPPORTS),
+        ("2510.22954", Stance.SUPPORTS),
+    ],
+)
+def test_a_reading_takes_a_stand_only_where_the_paper_tested_the_claim(paper_id: str, stance: Stance) -> None:
+    assert {r.paper_id: r.stance for r in readings()}[paper_id] is stance
+
+
+def test_readings_are_dated_after_every_paper_that_was_read() -> None:
+    assert READ_BY
+    assert all(paper.published.end <= READ_ON for paper in papers())
 
 
 def records(ids: set[str]) -> Iterator[dict[str, object]]:
@@ -99,6 +149,7 @@ def eight_grams(text: str) -> set[tuple[str, ...]]:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared arXiv records are not here")
 def test_facts_agree_with_the_shared_records_and_no_finding_repeats_eight_words_of_its_abstract() -> None:
     held = {paper.id: paper for paper in papers()}
+    because = {reading.paper_id: reading.because for reading in readings()}
     seen = set()
     for record in records(set(held)):
         paper = held[str(record["id"])]
@@ -115,5 +166,6 @@ def test_facts_agree_with_the_shared_records_and_no_finding_repeats_eight_words_
             assert paper.published == StatedDate.month(recorded.year, recorded.month), paper.id
         else:
             assert paper.published.start <= recorded <= paper.published.end + LISTED_LATE, paper.id
-        assert not eight_grams(paper.finding or "") & eight_grams(str(record["abstract"])), paper.id
+        for ours in (paper.finding or "", because[paper.id]):
+            assert not eight_grams(ours) & eight_grams(str(record["abstract"])), paper.id
     assert seen == set(held)
