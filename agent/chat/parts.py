@@ -75,7 +75,7 @@ def since(w: Writer, view: ClaimView) -> None:
     if view.since is not None:
         w.finding(f"On the evidence held now it is {view.verdict.kind} since {view.since}.", behind(view))
         for step in reversed(view.path[:-1][-3:]):
-            before = [r for r in view.rows if r.on <= step.on and (r.counted or r.why_not)]
+            before = [r for r in view.rows if r.on <= step.on and r.counted]
             text = f"Before that it was {step.kind} from {step.on}."
             w.finding(text, before) if before else w.note(text)
     elif view.verdict.kind is VerdictKind.UNTESTED:
