@@ -1,11 +1,13 @@
 """Settings come from the environment and retest.toml, and a wrong one is named."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from agent.settings import Settings, load_settings
 from claims.errors import InputError
+from lab.settings import LabSettings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -71,8 +73,11 @@ def test_every_setting_is_explained_in_the_readme(name: str) -> None:
     assert f"`RETEST_{name.upper()}`" in README.read_text()
 
 
-def test_the_readme_explains_no_setting_that_is_not_there() -> None:
-    import re
+@pytest.mark.parametrize("name", sorted(set(LabSettings.model_fields) - {"data_home"}))
+def test_every_setting_of_the_lab_is_explained_in_the_readme(name: str) -> None:
+    assert f"`RETEST_LAB_{name.upper()}`" in README.read_text()
 
-    named = set(re.findall(r"^\| `RETEST_([A-Z_]+)`", README.read_text(), re.MULTILINE))
-    assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+def test_the_readme_explains_no_setting_that_is_not_there() -> None:
+    named = {name.lower() for name in re.findall(r"^\| `RETEST_([A-Z_]+)`", README.read_text(), re.MULTILINE)}
+    assert named <= set(Settings.model_fields) | {f"lab_{name}" for name in LabSettings.model_fields}
