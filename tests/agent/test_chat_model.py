@@ -21,6 +21,7 @@ from tests.dossiers import NOW
 pytest.importorskip("langchain")
 pytestmark = pytest.mark.slow
 CLOCK = FrozenClock(NOW)
+FREE = Price(0.0, 0.0)
 QUESTION = "What is the strongest work against LIMA in the last six months?"
 
 
@@ -43,7 +44,7 @@ def answered(
     *,
     question: str = QUESTION,
     budget_usd: float = 1.0,
-    price: Price = Price(0.0, 0.0),
+    price: Price = FREE,
     told: Callable[[Sentence], None] = lambda sentence: None,
     requests: list[dict[str, Any]] | None = None,
 ) -> Reply:
