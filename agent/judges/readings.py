@@ -9,25 +9,36 @@ from functools import lru_cache
 
 from claims.claim import Claim
 from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance
-from claims.library import READ_BY, READ_ON, Reading, readings
+from claims.ids import digest
+from claims.library import READ_BY, READ_ON, Reading, papers, readings
 from claims.paper import Paper, TextField
-
-REF = JudgeRef(name=JudgeName.LIBRARY, version=f"{READ_BY}, {READ_ON.isoformat()}")
 
 
 @lru_cache(maxsize=1)
-def _by_paper() -> dict[str, list[Reading]]:
-    found: dict[str, list[Reading]] = {}
+def library_ref() -> JudgeRef:
+    """Name the readings by who gave them, when, and their digest: any change to one is another version."""
+    content = digest([reading.model_dump(mode="json") for reading in readings()]).removeprefix("sha256:")[:8]
+    return JudgeRef(name=JudgeName.LIBRARY, version=f"{READ_BY}, {READ_ON.isoformat()}, {content}")
+
+
+@lru_cache(maxsize=1)
+def _by_paper() -> dict[str, tuple[str | None, list[Reading]]]:
+    found: dict[str, tuple[str | None, list[Reading]]] = {paper.id: (paper.finding, []) for paper in papers()}
     for reading in readings():
-        found.setdefault(reading.paper_id, []).append(reading)
+        found[reading.paper_id][1].append(reading)
     return found
 
 
 def library_reading(claim: Claim, paper: Paper) -> Assessment | None:
-    """Give the shipped reading of a paper on a claim; None when there is none, or the paper's finding is not held."""
-    for reading in _by_paper().get(paper.id, ()):
-        text = paper.text_of(TextField.FINDING)
-        if reading.family != claim.scope.family or reading.quote_end > len(text):
+    """Give the shipped reading of a paper on a claim; None when there is none, or another finding is held than ships.
+
+    Its confidence is the readers' own belief; nothing calibrated it.
+    """
+    finding, given = _by_paper().get(paper.id, (None, []))
+    if finding is None or paper.finding != finding:
+        return None
+    for reading in given:
+        if reading.family != claim.scope.family:
             continue
         quote = Quote.cut(paper, TextField.FINDING, reading.quote_start, reading.quote_end)
         return Assessment(
@@ -35,6 +46,6 @@ def library_reading(claim: Claim, paper: Paper) -> Assessment | None:
             confidence=reading.confidence,
             quotes=() if reading.stance is Stance.NEUTRAL else (quote,),
             explanation=f"read for the family {reading.family} by {READ_BY} on {READ_ON}: {reading.because}",
-            judge=REF,
+            judge=library_ref(),
         )
     return None
