@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,12 @@ from agent.judges.judge import Judge
 from agent.refresh import NightWish, refresh
 from agent.sources.mirror import catch_up
 from claims.claim import Claim
-from claims.clock import FrozenClock
 from claims.digest import Digest
 from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance
 from claims.paper import Paper, TextField
 from claims.paper_index import PaperIndex
 from claims.store import Store
-from tests.factories import a_claim, a_paper
+from tests.factories import NOON, a_claim, a_paper
 
 SUBJECTS = ("curated", "distilled", "synthetic", "multilingual", "retrieved", "quantised", "pruned", "rewarded")
 """What the claims are about, one each; papers about one are not brought up first for another."""
@@ -70,17 +69,29 @@ def paper_about(subject: str, stance: str, n: int, **fields: Any) -> Paper:
     return a_paper(id, **(given | fields))
 
 
+class TickingClock:
+    """A clock that is a millisecond later whenever it is asked, so that what comes later is held as later."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        self._at += timedelta(milliseconds=1)
+        return self._at
+
+
 class Library:
     """A store and its index in one folder, and nights over them."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
+        self.at(NOON.date())
         self.index = PaperIndex.open(folder / "index")
         self.folder = folder
 
     def at(self, day: date, hour: int = 12) -> "Library":
         """Move the store's clock."""
-        self.store.clock = FrozenClock(datetime(day.year, day.month, day.day, hour, tzinfo=UTC))
+        self.store.clock = TickingClock(datetime(day.year, day.month, day.day, hour, tzinfo=UTC))
         return self
 
     def put(self, *papers: Paper) -> None:
@@ -90,7 +101,7 @@ class Library:
 
     def night(self, day: date, judge: Judge | None = None, **wish: Any) -> Digest:
         """Refresh, without asking arXiv unless `oai_url` is given."""
-        options = {"harvest": "oai_url" in wish, "papers_per_claim": 10} | wish
+        options = {"harvest": "oai_url" in wish, "papers_per_claim": 60} | wish
         lab = options.pop("lab", None)
         parts = Parts(
             store=self.store,

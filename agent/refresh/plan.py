@@ -25,6 +25,8 @@ class Due(NamedTuple):
     """match it against every held paper, not only those that changed"""
     moved: frozenset[str]
     """changed papers that it holds a stance on, or that are its anchors"""
+    urgent: bool
+    """whether any of those changed since the claim was gone over"""
 
 
 class NightPlan(NamedTuple):
@@ -106,7 +108,7 @@ def _due(
         why.append(f"{len(newer) - gone} of its papers changed")
     if not why:
         why.append("papers came in or changed" if changes else "a new night")
-    return Due(claim, care, tuple(why), full, frozenset(moved))
+    return Due(claim, care, tuple(why), full, frozenset(moved), bool(newer))
 
 
 def is_new(change: PaperChange, care: Care) -> bool:
@@ -118,7 +120,7 @@ def _urgency(due: Due) -> tuple[bool, bool, bool, date, str]:
     return (
         not due.care.pinned,
         not due.care.forced,
-        not due.moved,
+        not due.urgent,
         due.care.refreshed_on or date.min,
         due.claim.id,
     )
