@@ -240,8 +240,9 @@ def show(done: "Done", files: dict[str, str], until: date) -> None:
     out.print("papers that support + contradict − qualify ~, and those the judge is unsure of ?\n")
     if not any(sure_local(d) for d in done.dossier.claims):
         out.print(
-            "The local judge was sure of no stance. What it leans to is in the report under *Read first*; weigh it "
-            "yourself with\n`retest judge CLAIM`, or with a language model: `--judge llm`.\n"
+            "The local judge was sure of no stance; what it leans to is in the report under Read first. Weigh papers "
+            "yourself with `retest judge CLAIM`, or let a language model do it: `--judge llm`.\n",
+            soft_wrap=True,
         )
     for d in done.dossier.claims:
         for experiment in d.experiments:

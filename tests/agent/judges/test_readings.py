@@ -1,4 +1,4 @@
-"""Shipped readings: they count for claims of their family, on the text they were given for, and below any real judge."""
+"""Shipped readings count for claims of their family, on the text they were given for, and below any real judge."""
 
 import pytest
 
