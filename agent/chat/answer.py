@@ -98,7 +98,7 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
         return w.reply()
     of_all = topic.silent and not re.search(r"(?i)\b(?:it|its|this|that|they)\b", asked.question)
     if Intent.LIST in wanted or (Intent.UNTESTED in wanted and of_all):
-        return _listed(store, w, only_open=Intent.UNTESTED in wanted)
+        return _listed(store, w, topic, only_open=Intent.UNTESTED in wanted)
     if Intent.CITE in wanted and topic.paper_ids:
         return _cited(w, list(store.papers(topic.paper_ids).values()))
     if not asked.views:
@@ -109,13 +109,14 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
         _named(w, topic)
         if wanted == (Intent.HOLDS,) and not re.search(r"(?i)\b(?:still|holds?|verdict)\b", asked.question):
             return w.reply()
+    if topic.beyond:
+        name = "No claim is held in just these words; the nearest" if topic.loose else "The claim as it is held"
+        w.note(f"{name} does not speak of: {', '.join(short(word, 40) for word in topic.beyond)}.")
     for view in asked.views:
         if not {Intent.HOLDS, Intent.UNTESTED} & set(wanted):
             w.note(f"The claim: {parts.name(view)}.")
         for intent in wanted:
             _part(w, view, intent, asked.question, clock)
-    if topic.beyond and asked.views:
-        w.note(f"The claim as it is held does not speak of: {', '.join(short(word, 40) for word in topic.beyond)}.")
     others = [c for c in topic.claims if c.id not in {v.claim.id for v in asked.views}]
     if others:
         w.note("Also held on this: " + ", ".join(c.id for c in others[:4]) + ".")
@@ -161,13 +162,18 @@ def _not_held(store: Store, w: Writer, topic: Topic) -> Reply:
     return w.reply(held=False)
 
 
-def _listed(store: Store, w: Writer, *, only_open: bool) -> Reply:
+def _listed(store: Store, w: Writer, topic: Topic, *, only_open: bool) -> Reply:
     lines = store.overview()
     if not lines:
         return _not_held(store, w, Topic(()))
     shown = [x for x in lines if x.kind in (None, "untested")] if only_open else lines
     what = "untested or never decided" if only_open else "held"
-    w.note(f"{len(shown)} of {len(lines)} claims are {what}." if only_open else f"{len(lines)} claims are held.")
+    about = {c.id for c in topic.claims}
+    if about:
+        shown = [x for x in shown if x.claim_id in about]
+        what += ", and about this"
+    some = len(shown) < len(lines)
+    w.note(f"{len(shown)} of {len(lines)} claims are {what}." if some else f"{len(lines)} claims are held.")
     for line in shown[:MAX_LISTED]:
         w.note(f"- {line.claim_id} ({line.asserted_on}): {line.kind or 'never decided'}. {short(line.text, 140)}")
     if len(shown) > MAX_LISTED:

@@ -15,6 +15,9 @@ ENOUGH = 0.34
 """Share of a question's telling words that a claim must have; set on the questions of the tests, which name both
 claims that are held and things that are not."""
 
+CLEAR = 0.6
+"""Share from which a claim is taken for the one that is meant; below it the answer says that it is the nearest."""
+
 CLOSE = 0.8
 """Share of the best claim's score from which another is named beside it."""
 
@@ -29,8 +32,20 @@ _ASKING = frozenset(
     "news what's whats does did yet help explain summarise summarize result results run seed seeds why "
     "finding findings refute refuted contested me answer thing things really ever".split()
 )
+FAMILY_WORDS = {
+    "data-quantity": "data quantity amount few curated examples alignment superficial",
+    "contrastive-pairs": "preference pairs function tool calling dpo direct optimisation",
+    "proxy-tuning": "proxy decoding time logits knowledge",
+    "rl-generalisation": "reinforcement learning rl grpo ppo generalise memorise out-of-distribution ood",
+    "verification-gap": "self-improvement self-training verify verification verifier generation",
+    "homogeneity": "homogeneous homogeneity homogenise hivemind similar diverse diversity",
+    "in-context-alignment": "in-context icl prompting alignment demonstrations",
+}
+"""What people call the subjects of a family, besides the words of its claims."""
+
 _OWN = re.compile(r"\b(?:ev-[0-9a-f]{12}|exp-[0-9a-f]{12}|[a-z0-9]+(?:-[a-z0-9]+){1,12})\b")
 _NAME = re.compile(r"\b\w*[A-Z]\w*[A-Z]\w*\b")
+_TOKEN = re.compile(r"[\w-]+")
 
 
 class Topic(NamedTuple):
@@ -50,6 +65,8 @@ class Topic(NamedTuple):
     """it names no topic at all: `since when?`"""
     beyond: tuple[str, ...] = ()
     """words of the question that the best claim does not have"""
+    loose: bool = False
+    """the best claim shares less than `CLEAR` of the question's words"""
 
 
 def find_topic(store: Store, question: str, claims: Sequence[Claim]) -> Topic:
@@ -67,8 +84,8 @@ def find_topic(store: Store, question: str, claims: Sequence[Claim]) -> Topic:
     best = max(share for share, strong, _ in ranked if strong)
     close = tuple(c for s, strong, c in ranked if strong and s >= max(ENOUGH, CLOSE * best))
     had = telling_words(searchable(close[0]))
-    beyond = [w for w in dict.fromkeys(re.findall(r"[\w-]+", rest)) if (own := content(w)) and not own & had]
-    return Topic(close, paper_ids=papers, beyond=tuple(beyond[:6]))
+    beyond = [w for w in dict.fromkeys(_TOKEN.findall(rest)) if (own := content(w)) and not own & had]
+    return Topic(close, paper_ids=papers, beyond=tuple(beyond[:6]), loose=best < CLEAR)
 
 
 def content(question: str) -> frozenset[str]:
@@ -84,18 +101,21 @@ def rank(question: str, claims: Sequence[Claim]) -> list[tuple[float, bool, Clai
     subject = " ".join(sorted(words))
     family = family_of(question)
     names = {stem(m.lower()) for claim in claims for m in _NAME.findall(claim.text)} & words
+    # A joined word (`fine-tuning`) is one word here, however many stems it has.
+    tokens = [own for token in dict.fromkeys(_TOKEN.findall(question)) if (own := content(token))]
+    texts = [searchable(c) for c in claims]
     out = []
-    for share, i in Index([searchable(c) for c in claims]).shares(subject):
-        shared = words & telling_words(searchable(claims[i]))
+    for share, i in Index(texts).shares(subject):
+        had = words & telling_words(texts[i])
         alike = family is not None and family == claims[i].scope.family
-        strong = len(shared) >= min(2, len(words)) or bool(shared & names) or alike
+        strong = sum(bool(own & had) for own in tokens) >= min(2, len(tokens)) or bool(had & names) or alike
         out.append((min(1.0, share + 0.25 * alike), strong, claims[i]))
     return sorted(out, key=lambda r: (-r[0], r[2].id))
 
 
 def searchable(claim: Claim) -> str:
     """Give all words that are held about a claim itself: sentence, note, topics of its anchors, family."""
-    said = [claim.text, claim.note or "", (claim.scope.family or "").replace("-", " ")]
+    said = [claim.text, claim.note or "", FAMILY_WORDS.get(claim.scope.family or "", "")]
     for anchor in claim.anchors:
         said += [anchor.stated_topic or "", anchor.stated_title or ""]
     return " ".join(said)
