@@ -238,7 +238,7 @@ def _rule(sides: Mapping[Stance, _Side], t: Thresholds) -> _Ruling:
         reason = f"Only our own experiment, whose scope does not cover the claim, supports it: {counts}."
         return _Ruling(VerdictKind.UNTESTED, t.untested_confidence, (), reason)
     confidence = support.probability * (support.weight + half) / total
-    reason = f"Newer support, and no credible contradiction or qualification: {counts}."
+    reason = f"Newer support that no credible contradiction or qualification matches: {counts}."
     return _Ruling(VerdictKind.STANDS, confidence, (), reason)
 
 

@@ -6,7 +6,7 @@ from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
 from claims.paper import Paper
 from claims.report import numbers
-from claims.report.phrases import as_of, record
+from claims.report.phrases import as_of, judge, record
 from claims.report.text import escape_markdown
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, Row, whose_words
@@ -38,6 +38,9 @@ def claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield "#### What changed it"
         yield ""
         yield from _listed(v.changed_by, papers, v.nothing_changed)
+        yield "#### What speaks for it"
+        yield ""
+        yield from _listed(v.support, papers, "No newer work that counts.")
     yield f"#### Strongest contradicting work of the last {WINDOW_MONTHS} months ({v.window[0]} to {v.window[1]})"
     yield ""
     yield from _listed(v.recent, papers, "None among the papers judged.")
@@ -75,7 +78,7 @@ def _how_sure(row: Row) -> str:
     e = row.evidence
     if isinstance(e, ExperimentEvidence):
         return f" {numbers.estimate(e.estimate)}" if e.estimate else " (no effect was measured)"
-    return f" ({e.assessment.judge.name} judge, {numbers.share(e.assessment.confidence)})"
+    return f" ({judge(e.assessment.judge.name)}, {numbers.share(e.assessment.confidence)})"
 
 
 def cite(row: Row, papers: Container[str]) -> str:
@@ -106,13 +109,15 @@ def _evidence(v: ClaimView, papers: Container[str]) -> Iterator[str]:
     yield ""
     shown = v.table_rows
     if shown:
-        yield "| Date | Work | Stance | Sure | Counted |"
-        yield "|---|---|---|---|---|"
+        yield "| Date | Work | Stance | Given by | Sure | Counted |"
+        yield "|---|---|---|---|---|---|"
     for row in shown:
         stance = f"unsure ({row.leaning or 'no leaning'})" if row.unsure else str(row.stance)
         sure = numbers.share(row.confidence) if row.confidence is not None else "see interval"
         counted = "yes" if row.counted else f"no: {safe(row.why_not, ())}" if row.why_not else "no"
-        yield f"| {row.dated} | {cite(row, papers)} | {stance} | {sure} | {counted} |"
+        e = row.evidence
+        by = "our lab" if isinstance(e, ExperimentEvidence) else judge(e.assessment.judge.name)
+        yield f"| {row.dated} | {cite(row, papers)} | {stance} | {by} | {sure} | {counted} |"
     if shown:
         yield ""
     t = v.tally

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from claims.evidence import PaperEvidence
+from claims.evidence import JudgeName, PaperEvidence
 from claims.grounding import GroundingStatus
 from claims.report import numbers
 from claims.report.view import ClaimView, InquiryView
@@ -99,3 +99,14 @@ def ungrounded(view: InquiryView) -> list[str]:
         if v.ungrounded:
             whys.setdefault(v.ungrounded, []).append(str(v.number))
     return [f"claim {', '.join(told)}: {why}" for why, told in whys.items()]
+
+
+def judge(name: JudgeName) -> str:
+    """Say who gave a stance, as a reader would."""
+    return {
+        JudgeName.LOCAL: "local judge",
+        JudgeName.LIBRARY: "our reading of the abstract",
+        JudgeName.NLI: "NLI model",
+        JudgeName.LLM: "language model",
+        JudgeName.PERSON: "a person",
+    }[name]

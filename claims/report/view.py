@@ -24,6 +24,9 @@ MAX_SILENT = 5
 WINDOW_MONTHS = 6
 """How far back `recent` contradicting work goes."""
 
+MAX_SUPPORT = 5
+"""Supporting works that are shown with their quotes; the evidence table names the others."""
+
 MAX_ROWS = 40
 """Evidence rows of one claim that are shown; the CSV has all of them."""
 
@@ -118,6 +121,8 @@ class ClaimView:
     rows: tuple[Row, ...]
     """every piece of evidence, newest first"""
     changed_by: tuple[Row, ...]
+    support: tuple[Row, ...]
+    """what counted for the claim, strongest first as the verdict names it"""
     recent: tuple[Row, ...]
     """contradicting work of the last six months, strongest first; unsure ones after the sure"""
     read_first: tuple[Row, ...]
@@ -263,7 +268,7 @@ class InquiryView:
         """Papers that take a stand, are read first, or are anchors: the reference list, by id."""
         ids = {g.paper_id for _, g in self.groundings}
         for view in self.claims:
-            shown = (*view.table_rows, *view.changed_by, *view.recent, *view.read_first)
+            shown = (*view.table_rows, *view.changed_by, *view.support, *view.recent, *view.read_first)
             ids |= {r.paper.id for r in shown if r.paper}
         return tuple(sorted((self.papers[i] for i in ids if i in self.papers), key=lambda p: p.id))
 
@@ -292,6 +297,7 @@ def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
         held=held,
         rows=rows,
         changed_by=_pick(by_id, verdict.changed_by if verdict else ()),
+        support=_pick(by_id, verdict.support[:MAX_SUPPORT] if verdict else ()),
         recent=tuple(sorted(recent, key=_strength)),
         read_first=_pick(by_id, verdict.read_first if verdict else ()),
         path=steps(dossier.claim, dossier.evidence, as_of),
