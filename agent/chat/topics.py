@@ -30,7 +30,7 @@ _ASKING = frozenset(
     "comparing difference cite citation citations bibtex reference references convince overturn overturned relaxed "
     "claim claims question give show find list please know think believe mean today now currently anymore happened "
     "news what's whats does did yet help explain summarise summarize result results run seed seeds why "
-    "finding findings refute refuted contested me answer thing things really ever".split()
+    "finding findings refute refuted contested me giving gives thing things really ever".split()
 )
 FAMILY_WORDS = {
     "data-quantity": "data quantity amount few curated examples alignment superficial",

@@ -1,6 +1,6 @@
 """A night: what is new is judged, what it changes is decided and told, and nothing is lost or done twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from agent.refresh import plan_night
 from claims.claim import Anchor, Claim
-from claims.clock import FrozenClock
 from claims.dates import StatedDate
 from claims.digest import Digest
 from claims.evidence import Assessment, PaperEvidence
@@ -26,9 +25,8 @@ THIRD = FIRST + timedelta(days=2)
 CURATED, PRUNED = claim_about("curated"), claim_about("pruned")
 
 
-@pytest.fixture
-def library(store: Store, tmp_path: Path) -> Library:
-    made = Library(store, tmp_path)
+def filled(store: Store, folder: Path) -> Library:
+    made = Library(store, folder)
     for claim in (CURATED, PRUNED):
         store.put_claim(claim)
     made.put(paper_about("curated", "Supports", 1), paper_about("curated", "Supports", 2))
@@ -37,16 +35,24 @@ def library(store: Store, tmp_path: Path) -> Library:
 
 
 @pytest.fixture
-def sqlite_library(sqlite_url: str, tmp_path: Path) -> "Library":
-    made = Library(Store.open(sqlite_url, clock=FrozenClock(NOON)), tmp_path)
-    for claim in (CURATED, PRUNED):
-        made.store.put_claim(claim)
-    made.put(paper_about("curated", "Supports", 1), paper_about("pruned", "Neutral", 1))
-    return made
+def library(sqlite_url: str, tmp_path: Path) -> Iterator[Library]:
+    with Store.open(sqlite_url) as store:
+        yield filled(store, tmp_path)
 
 
 def kind(library: Library, claim_id: str = CURATED.id) -> VerdictKind:
     return library.store.verdicts(claim_id)[-1].verdict.kind
+
+
+def test_two_nights_are_the_same_on_every_database(store: Store, tmp_path: Path) -> None:
+    library = filled(store, tmp_path)
+    told = library.night(FIRST)
+    assert library.night(FIRST) == told
+    library.at(SECOND).put(*(paper_about("curated", "Contradicts", n) for n in (10, 11, 12)))
+    library.put(paper_about("curated", "Supports", 1, withdrawn=True, withdrawn_because="wrong"))
+    digest = library.night(SECOND)
+    assert [(c.before, c.after) for c in digest.changes] == [(VerdictKind.STANDS, VerdictKind.OVERTURNED)]
+    assert [w.paper_id for w in digest.withdrawals] == [paper_about("curated", "Supports", 1).id]
 
 
 def test_the_first_night_decides_every_claim(library: Library) -> None:
@@ -289,8 +295,8 @@ def test_a_digest_is_held_for_every_night(library: Library) -> None:
     assert held == told[::-1]
 
 
-def test_a_disk_that_fills_up_ends_the_night_with_a_digest_that_says_so(sqlite_library: Library) -> None:
-    store = sqlite_library.store
+def test_a_disk_that_fills_up_ends_the_night_with_a_digest_that_says_so(library: Library) -> None:
+    store = library.store
 
     class OnAFullDisk(StatedJudge):
         def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
@@ -302,5 +308,5 @@ def test_a_disk_that_fills_up_ends_the_night_with_a_digest_that_says_so(sqlite_l
             long = {"explanation": "x" * 300_000}
             return [given.model_copy(update=long) for given in super().assess(claim, papers)]
 
-    digest = sqlite_library.night(FIRST, OnAFullDisk())
+    digest = library.night(FIRST, OnAFullDisk())
     assert any(p.where == "the store" and "full" in p.what for p in digest.problems)
