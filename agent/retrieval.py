@@ -59,14 +59,18 @@ def retrieve(
     texts: Texts | None = None,
     dense: Dense | None = None,
     dense_weight: float = 0.3,
+    reorder: bool = True,
+    rarity: "Rarity | None" = None,
 ) -> list[Hit]:
     """Rank the mirror's papers by how likely they bear on a claim, best first.
 
     since, until: days of v1, both included. anchors: the papers that the claim rests on, as far as they are held.
     texts: without it there is neither feedback nor reordering. dense: reorders the head by text vectors too, with
-    `dense_weight` standard deviations of it worth one of the words' score. Raises CouldNotLook.
+    `dense_weight` standard deviations of it worth one of the words' score. reorder: without it the head stays in the
+    order of the words' scores, for who only asks which papers are among the best. rarity: kept by who asks for many
+    claims while the index stays as it is. Raises CouldNotLook.
     """
-    rarity = _Rarity(index)
+    rarity = Rarity(index) if rarity is None else rarity
     question = _first_question(claim, rarity, anchors)
 
     def ask(terms: Mapping[str, float], n: int) -> list[Hit]:
@@ -78,12 +82,14 @@ def retrieve(
     held = texts([hit.paper_id for hit in first])
     question = _with_feedback(question, [(held[h.paper_id], h.score) for h in first if h.paper_id in held], rarity)
     hits = ask(question, max(limit, FEEDBACK_PAPERS))
+    if not reorder:
+        return hits[:limit]
     head = hits[:REORDERED]
     held = texts([hit.paper_id for hit in head])
     return [*_reordered(claim, head, held, dense, dense_weight), *hits[REORDERED:]][:limit]
 
 
-class _Rarity(dict[str, float]):
+class Rarity(dict[str, float]):
     """Inverse document frequency of index terms, ln(1 + (N - n + 0.5) / (n + 0.5)), each looked up once."""
 
     def __init__(self, index: PaperIndex) -> None:
@@ -97,7 +103,7 @@ class _Rarity(dict[str, float]):
         return self[term]
 
 
-def _first_question(claim: Claim, rarity: _Rarity, anchors: Sequence[Paper]) -> dict[str, float]:
+def _first_question(claim: Claim, rarity: Rarity, anchors: Sequence[Paper]) -> dict[str, float]:
     question = dict.fromkeys(terms_of(claim.text), 1.0)
     own = set(question)
     for term in terms_of(claim.note or ""):
@@ -123,7 +129,7 @@ def _first_question(claim: Claim, rarity: _Rarity, anchors: Sequence[Paper]) -> 
 
 
 def _with_feedback(
-    question: Mapping[str, float], answers: Sequence[tuple[Paper, float]], rarity: _Rarity
+    question: Mapping[str, float], answers: Sequence[tuple[Paper, float]], rarity: Rarity
 ) -> dict[str, float]:
     if not answers:
         return dict(question)
@@ -140,7 +146,7 @@ def _with_feedback(
     return widened
 
 
-def _vector(paper: Paper, rarity: _Rarity) -> dict[str, float]:
+def _vector(paper: Paper, rarity: Rarity) -> dict[str, float]:
     """Weigh a paper's terms: ln(1 + count) times rarity, the title counted twice."""
     text = f"{paper.title} {paper.title} {paper.abstract or ''} {paper.finding or ''}"
     return {term: math.log1p(n) * rarity[term] for term, n in Counter(analysed(text)).items()}
@@ -152,7 +158,7 @@ def _strongest(weights: Mapping[str, float], n: int) -> dict[str, float]:
     return {term: weight / kept[0][1] for term, weight in kept if kept[0][1] > 0}
 
 
-def _telling(question: Mapping[str, float], rarity: _Rarity) -> dict[str, float]:
+def _telling(question: Mapping[str, float], rarity: Rarity) -> dict[str, float]:
     ranked = sorted(question.items(), key=lambda item: (-item[1] * rarity[item[0]], item[0]))
     return dict(ranked[:QUESTION_TERMS])
 

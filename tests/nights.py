@@ -83,10 +83,10 @@ class TickingClock:
 class Library:
     """A store and its index in one folder, and nights over them."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, *, index: str = "index") -> None:
         self.store = store
         self.at(NOON.date())
-        self.index = PaperIndex.open(folder / "index")
+        self.index = PaperIndex.open(folder / index)
         self.folder = folder
 
     def at(self, day: date, hour: int = 12) -> "Library":

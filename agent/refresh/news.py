@@ -108,8 +108,7 @@ def _since(store: Store, base_url: str, name: str, lag_days: int) -> date | None
     """Give the day to harvest from: some days before the cursor, or before the newest paper of an imported mirror."""
     reached = cursor_of(store, base_url, name)
     if reached is None:
-        days = [change.published_on for change in store.paper_changes(None)]
-        reached = max(days, default=None)
+        reached = store.newest_day()
     return None if reached is None else reached - timedelta(days=lag_days)
 
 

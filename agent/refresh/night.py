@@ -10,8 +10,10 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from threading import Lock
 from typing import TypeVar
 
 from agent.errors import Final, Retryable
@@ -23,7 +25,7 @@ from agent.refresh.news import harvest_once, ready_index
 from agent.refresh.plan import Due, NightPlan, is_new, plan_night
 from agent.refresh.seeds import add_seeds, collect
 from agent.refresh.state import NightState, first_state, holder, is_gone, state_of
-from agent.retrieval import retrieve
+from agent.retrieval import REORDERED, Rarity, retrieve
 from agent.sources.pacing import Pace
 from claims.claim import Claim
 from claims.digest import Digest, Problem, read_digest
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+AT_ONCE = 2
+"""Claims that one process works on side by side: searching and judging leave Python's lock."""
 BATCH = 8
 """Claims that a process takes at a time: what another one waits for at most before it takes them over."""
 LEASE_S = 300.0
@@ -85,6 +89,13 @@ class Night:
 
     def __post_init__(self) -> None:
         self.texts = _Texts(self.store)
+        self._rarity: Rarity | None = None
+
+    def rarity(self) -> Rarity:
+        """Give how telling words are, looked up once a night; the index must be ready."""
+        if self._rarity is None:
+            self._rarity = Rarity(self.index)
+        return self._rarity
 
     @property
     def store(self) -> Store:
@@ -166,6 +177,13 @@ def patiently(act: Callable[[], T], sleep: Callable[[float], None]) -> T:
 
 def _work_off(work: dict[str, Due], night: Night, plan: NightPlan, sent: Mapping[str, list[str]]) -> None:
     """Go over the claims, sharing them with whoever works on the same night."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="claim") as pool:
+        _take_and_do(work, night, plan, sent, pool)
+
+
+def _take_and_do(
+    work: dict[str, Due], night: Night, plan: NightPlan, sent: Mapping[str, list[str]], pool: ThreadPoolExecutor
+) -> None:
     store, until = night.store, night.wish.until
     while work:
         names = {f"claim:{id}": id for id in work}
@@ -180,9 +198,8 @@ def _work_off(work: dict[str, Due], night: Night, plan: NightPlan, sent: Mapping
         for id in [id for id in (ids or work) if id in cared and plan.is_done(cared[id], until)]:
             del work[id]  # another process was quicker
         try:
-            for id in ids:
-                if id in work:
-                    _go_over(work.pop(id), night, plan, sent.get(id, []))
+            batch = [work.pop(id) for id in ids if id in work]
+            list(pool.map(lambda due: _go_over(due, night, plan, sent.get(due.claim.id, [])), batch))
         finally:
             if taken:
                 _give_back(taken, night)
@@ -214,7 +231,9 @@ def _go_over(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
 def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
     claim, until, parts = due.claim, night.wish.until, night.parts
     parts.enter("match", claim.id)
-    found = match(claim, night.index, parts, until, night.wish.papers_per_claim, night.texts) if night.can_match else []
+    found: list[str] = []
+    if night.can_match:
+        found = match(claim, night.index, parts, until, night.wish.papers_per_claim, night.texts, night.rarity())
     if not due.full:
         found = [id for id in found if id in plan.changes and is_new(plan.changes[id], due.care)]
     ids = list(dict.fromkeys([*found, *sorted(due.moved)]))
@@ -241,13 +260,23 @@ def match(
     until: date,
     limit: int,
     texts: Callable[[Iterable[str]], Mapping[str, Paper]],
+    rarity: Rarity,
 ) -> list[str]:
     """Rank the mirror's papers for a claim as `retest run` does, best first: ids that may count and will be weighed."""
     since = claim.asserted_on.end + timedelta(days=1)
     anchors = grounded_anchors(claim, parts)
     own = {a.arxiv_id for a in claim.anchors}
+    n = limit + len(own)
     hits = retrieve(
-        claim, index, since=since, until=until, limit=limit + len(own), anchors=anchors, texts=lambda ids: texts(ids)
+        claim,
+        index,
+        since=since,
+        until=until,
+        limit=n,
+        anchors=anchors,
+        texts=lambda ids: texts(ids),
+        rarity=rarity,
+        reorder=n < REORDERED,  # beyond that, the order at the head does not decide who is among the best
     )
     return [hit.paper_id for hit in hits if hit.paper_id not in own][:limit]
 
@@ -376,15 +405,19 @@ class _Texts:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: OrderedDict[str, Paper] = OrderedDict()
+        self._lock = Lock()
 
     def __call__(self, ids: Iterable[str]) -> Mapping[str, Paper]:
         wanted = list(ids)
-        missing = [id for id in wanted if id not in self._kept]
+        with self._lock:
+            found = {id: self._kept[id] for id in wanted if id in self._kept}
+        missing = [id for id in wanted if id not in found]
         if missing:
-            self._kept |= self._store.papers(missing)
-        found = {id: self._kept[id] for id in wanted if id in self._kept}
-        for id in found:
-            self._kept.move_to_end(id)
-        while len(self._kept) > KEPT_PAPERS:
-            self._kept.popitem(last=False)
+            found |= self._store.papers(missing)
+        with self._lock:
+            for id, paper in found.items():
+                self._kept[id] = paper
+                self._kept.move_to_end(id)
+            while len(self._kept) > KEPT_PAPERS:
+                self._kept.popitem(last=False)
         return found

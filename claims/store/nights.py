@@ -144,6 +144,14 @@ class NightShelf:
         with self.door.reading() as connection:
             return [PaperChange(*row) for row in connection.execute(query.order_by(p.changed_at, p.id))]
 
+    def newest_day(self) -> date | None:
+        """Give the day of the mirror's newest paper; None when it holds none."""
+        with self.door.reading() as connection:
+            day: date | None = connection.scalar(
+                sa.select(sa.func.max(PAPERS.c.published_on)).where(PAPERS.c.from_mirror)
+            )
+            return day
+
     def evidence_on(self, paper_ids: Iterable[str]) -> dict[str, set[str]]:
         """Give the claims that hold a stance on any of these papers, with the papers."""
         found: dict[str, set[str]] = {}
