@@ -51,6 +51,8 @@ _LOOSE_ID = re.compile(r"\barxiv\s*:?\s*[\w./-]*\d[\w./-]*|(?<![\w.])\d{4}\.\d{4
 _END = re.compile(r"(?<=[.!?”\])])\s+(?=[A-Z“\"\-*•])|\n+")
 _AGAINST = re.compile(r"\b(?:contradict|refut|disprov|overturn|debunk)", re.IGNORECASE)
 _FOR = re.compile(r"\b(?:support|confirm|corroborat|prove[sdn]?\b|replicat)", re.IGNORECASE)
+_VERDICT = re.compile(r"\b(?:stands|relaxed|overturned|contested|untested)\b")
+_DOUBT = re.compile(r"\b(?:perhaps|may|might|possibly|could|unsure|uncertain|not sure|unclear)\b", re.IGNORECASE)
 
 OnSentence = Callable[[Sentence], None]
 """Is given each sentence as soon as it may be shown."""
@@ -101,6 +103,12 @@ class Checker:
             return None, "stated a number that is not in the evidence it cites"
         if self._wrong_way(body, [self.rows[id] for id in ids]):
             return None, "said the opposite of the stance that is held"
+        kinds = {v.verdict.kind.value for v in self.views if v.verdict}
+        if set(_VERDICT.findall(body.lower())) - kinds:
+            return None, "gave another verdict than the one that is held"
+        takes_side = _AGAINST.search(body) or _FOR.search(body)
+        if takes_side and all(self.rows[id].unsure for id in ids) and not _DOUBT.search(body):
+            return None, "stated as sure what the judge was not sure of"
         return Sentence(text=body, evidence=ids, kind=Kind.FINDING), ""
 
     def _strange_id(self, body: str, rows: Sequence[Row]) -> bool:
@@ -148,7 +156,8 @@ def excerpts(views: Sequence[ClaimView]) -> tuple[list[dict[str, object]], Check
     for view in views:
         verdict = view.verdict
         first = dict.fromkeys((*view.changed_by, *view.recent, *view.read_first, *view.table_rows))
-        rows = list(first)[:MAX_ROWS]
+        # What does not count (withdrawn, older than the claim) is told by the store, which says why.
+        rows = [row for row in first if not row.why_not][:MAX_ROWS]
         evidence = []
         for row in rows:
             shown = _evidence(row)
@@ -190,7 +199,7 @@ def _evidence(row: Row) -> dict[str, object]:
         "arxiv": f"arXiv:{e.paper_id}",
         "published": str(e.published),
         "quotes": " | ".join(f"“{q.text[:600]}”" for q in row.quotes[:3]),
-        "counts": row.why_not or ("yes" if row.counted else "no"),
+        "counts": "yes" if row.counted else "no",
     }
 
 
@@ -241,6 +250,8 @@ def ask_model(
             on_sentence(sentence)
         said_all = (*head, *rest, *notes)
         return plain.model_copy(update={"sentences": said_all, "dropped": checker.dropped, "usd": usd})
+    # What could not be looked at, and how far a result reaches, is said whatever the model says.
+    notes = [s for s in plain.sentences if s.kind is Kind.NOTE and s not in head] + notes
     for note in notes:
         on_sentence(note)
     cited = dict.fromkeys(id for s in (*head, *kept) for id in s.evidence)

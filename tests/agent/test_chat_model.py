@@ -91,6 +91,8 @@ LIES = {
     "a quote in other marks": 'It says "LIMA fails on every benchmark we tried". [{id}]',
     "a number that is not there": "It drops by 37.5 points and contradicts it. [{id}]",
     "the opposite stance": "This paper supports the claim. [{id}]",
+    "another verdict": "So the claim stands, which this paper contradicts. [{id}]",
+    "an unsure stance as sure": "A newer paper supports it. [{unsure}]",
     "an experiment that is not held": "Our exp-ffffffffffff contradicts it. [{id}]",
     "a claim that is not held": "The claim some-other-claim-12ab34 is contradicted too. [{id}]",
 }
@@ -100,7 +102,7 @@ LIES = {
 def test_what_a_model_invents_is_dropped_counted_and_said(filled: Store, tmp_path: Path, lie: str) -> None:
     id = against(filled)
     told: list[Sentence] = []
-    script = LIES[lie].format(id=id)
+    script = LIES[lie].format(id=id, unsure=against(filled, "2602.00005"))
     reply = answered(filled, tmp_path, lambda body: script, told=told.append)
     invented = (
         "ev-deadbeef0000 ev-aaaaaaaaaaaa 2501.12345 evil.example benchmark 37.5 exp-fff 12ab34 2412.00001".split()
@@ -127,6 +129,13 @@ def test_a_model_that_fails_leaves_the_stores_answer_and_the_reason(filled: Stor
     assert against(filled) in {g.evidence_id for g in reply.grounds}
     broke = answered(filled, tmp_path, lambda body: "x", budget_usd=0.0, price=Price(1.0, 1.0))
     assert any("budget" in s.text for s in broke.sentences)
+
+
+def test_what_could_not_be_looked_at_is_said_whatever_the_model_says(filled: Store, tmp_path: Path) -> None:
+    id = against(filled)
+    reply = answered(filled, tmp_path, lambda body: f"One paper contradicts it. [{id}]")
+    assert findings(reply) == ["One paper contradicts it."]
+    assert any("Could not look in arxiv" in s.text for s in reply.sentences)
 
 
 def test_the_verdict_is_said_by_the_store_before_the_model_says_anything(filled: Store, tmp_path: Path) -> None:
