@@ -136,6 +136,8 @@ class Digest(_Word):
 
     night: date
     """papers and verdicts up to this day"""
+    since: date | None = None
+    """the night of the digest before this one; None for the first"""
     judge: str
     changes: tuple[Change, ...] = ()
     """verdicts that are others now"""
@@ -171,23 +173,30 @@ class Digest(_Word):
 
 
 def read_digest(
-    store: Store, night: date, marks: Marks, *, judge: str, problems: Sequence[Problem] = (), cost: Cost | None = None
+    store: Store,
+    night: date,
+    marks: Marks,
+    *,
+    judge: str,
+    since: date | None = None,
+    problems: Sequence[Problem] = (),
+    cost: Cost | None = None,
 ) -> Digest:
     """Read from the store what changed since these marks."""
-    since = store.appended_since(marks)
-    touched = [claim for claim in store.claims() if claim.id in since.verdicts or claim.id in since.stances]
+    news = store.appended_since(marks)
+    touched = [claim for claim in store.claims() if claim.id in news.verdicts or claim.id in news.stances]
     changes: list[Change] = []
     first: list[Change] = []
     contrary: list[Contrary] = []
     for claim in touched:
         history = store.verdicts(claim.id)
-        fresh = set(since.verdicts.get(claim.id, ()))
+        fresh = set(news.verdicts.get(claim.id, ()))
         older = [held for held in history if held.id not in fresh]
         before, after = (older[-1] if older else None), (history[-1] if history else None)
         if after is not None and fresh and (before is None or before.verdict.kind is not after.verdict.kind):
-            change = _change(store, claim, before, after.verdict, since)
+            change = _change(store, claim, before, after.verdict, news)
             (changes if before else first).append(change)
-        elif against := _against(store, claim, since):
+        elif against := _against(store, claim, news):
             contrary.append(
                 Contrary(
                     claim_id=claim.id,
@@ -198,14 +207,15 @@ def read_digest(
             )
     return Digest(
         night=night,
+        since=since,
         judge=judge,
         changes=tuple(changes),
         first=tuple(first),
         contrary=tuple(contrary),
-        experiments=_experiments(store, since),
-        withdrawals=_withdrawals(store, since),
+        experiments=_experiments(store, news),
+        withdrawals=_withdrawals(store, news),
         problems=tuple(problems),
-        cost=(cost or Cost()).model_copy(update={"pairs_judged": since.n_judged}),
+        cost=(cost or Cost()).model_copy(update={"pairs_judged": news.n_judged}),
     )
 
 

@@ -35,6 +35,8 @@ FORMATS = ("md", "html", "json", "atom")
 @click.option("--explain", "explained", metavar="CLAIM", help="Change nothing; say why CLAIM stands where it stands.")
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="md", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="File for the digest; stdout when not given.")
+@click.option("--webhook", metavar="URL", help="Also POST the digest as JSON there, unless nothing happened.")
+@click.option("--webhook-secret", envvar="RETEST_WEBHOOK_SECRET", help="Signs what is sent (HMAC-SHA256).")
 @json_option
 @click.pass_context
 def refresh(
@@ -49,6 +51,8 @@ def refresh(
     explained: str | None,
     format_name: str,
     out: Path | None,
+    webhook: str | None,
+    webhook_secret: str | None,
     as_json: bool,
 ) -> int:
     """Go over the claims that are due, and tell what changed and why.
@@ -100,6 +104,10 @@ def refresh(
             return 0
         digest = refresh_night(wish, parts, index, pace=pace(store, settings))
     _write(render_digest(digest, "json" if as_json else format_name), out)
+    if webhook is not None and not digest.is_quiet:
+        from agent.refresh.webhook import post_digest
+
+        post_digest(digest, webhook, secret=webhook_secret, timeout_s=settings.http_timeout_s)
     return _code(digest)
 
 

@@ -362,6 +362,7 @@ def _tell(
         until,
         state.marks,
         judge=judge_name(night.parts.judge),
+        since=state.since,
         problems=sorted(state.problems, key=lambda p: (p.claim_id or "", p.where)),
         cost=state.cost(claims=done),
     )

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable
+from datetime import date
 
 import psutil
 from pydantic import BaseModel
@@ -17,6 +18,8 @@ class NightState(BaseModel):
 
     marks: Marks
     """where the appended tables stood when the last digest was read: what came after it is news"""
+    since: date | None = None
+    """the night of that digest"""
     end_marks: Marks | None = None
     """where they stood when this night's digest was read"""
     harvested: bool = False
@@ -69,7 +72,7 @@ def state_of(night: HeldNight) -> NightState:
 def first_state(store: Store) -> NightState:
     """Give the state that a night begins with: news is what came after the last digest."""
     for last in store.nights(limit=1):
-        return NightState(marks=state_of(last).end_marks or store.marks())
+        return NightState(marks=state_of(last).end_marks or store.marks(), since=last.night)
     return NightState(marks=store.marks())
 
 

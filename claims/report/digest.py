@@ -44,6 +44,8 @@ def markdown(digest: Digest) -> str:
 
 def _lines(d: Digest) -> Iterator[str]:
     yield f"# Refresh of {d.night}: {d.headline}"
+    if missed := missed_nights(d):
+        yield f"\n{missed}"
     if d.changes:
         yield "\n## Verdicts that changed\n"
         for change in d.changes:
@@ -80,6 +82,16 @@ def _lines(d: Digest) -> Iterator[str]:
     elif any(p.claim_id for p in d.problems):
         yield "\nThe next night makes it up: these claims stay due."
     yield f"\n## Cost\n\n{_cost(d)}"
+
+
+def missed_nights(d: Digest) -> str:
+    """Say that nights were missed, and that nothing of them is; empty when none was."""
+    days = (d.night - d.since).days - 1 if d.since else 0
+    if days <= 0:
+        return ""
+    return (
+        f"The last refresh was of {d.since}: {days} {'night was' if days == 1 else 'nights were'} missed, made up here."
+    )
 
 
 def _cost(d: Digest) -> str:
@@ -123,7 +135,11 @@ def _grounds(grounds: Sequence[Ground]) -> Iterator[str]:
 
 def html(digest: Digest) -> str:
     """Write a digest as one HTML file that asks for nothing when it is opened."""
-    return environment().get_template("digest.html.j2").render(d=digest, most=MOST_GROUNDS, visible=visible)
+    return (
+        environment()
+        .get_template("digest.html.j2")
+        .render(d=digest, most=MOST_GROUNDS, visible=visible, missed=missed_nights(digest))
+    )
 
 
 def atom(digests: Sequence[Digest], *, url: str = "urn:retest:digests") -> str:

@@ -13,6 +13,7 @@ from claims.dates import StatedDate
 from claims.digest import Digest
 from claims.evidence import Assessment, PaperEvidence
 from claims.paper import Paper
+from claims.report.digest import render_digest
 from claims.store import Store
 from claims.verdict import VerdictKind
 from tests.factories import NOON
@@ -310,3 +311,13 @@ def test_a_disk_that_fills_up_ends_the_night_with_a_digest_that_says_so(library:
 
     digest = library.night(FIRST, OnAFullDisk())
     assert any(p.where == "the store" and "full" in p.what for p in digest.problems)
+
+
+def test_missed_nights_are_told_and_made_up(library: Library) -> None:
+    library.night(FIRST)
+    library.at(SECOND).put(*(paper_about("curated", "Contradicts", n) for n in range(10, 18)))
+    later = FIRST + timedelta(days=4)
+    digest = library.at(later).night(later)
+    assert digest.since == FIRST
+    assert "3 nights were missed" in render_digest(digest)
+    assert [c.after for c in digest.changes] == [VerdictKind.OVERTURNED]
