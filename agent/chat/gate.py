@@ -15,8 +15,12 @@ from claims.store import Store
 NOT_HELD = "⟦an id that is not held⟧"
 """Stands where a foreign text named an id that the store does not hold."""
 
-OWN_ID = re.compile(r"\b(?:ev|exp|run|inq)-[0-9a-z]{6,}\b|\b[a-z0-9]+(?:-[a-z0-9]+)+-[0-9a-f]{6}\b", re.IGNORECASE)
+OWN_ID = re.compile(
+    r"\b(?:ev-[0-9a-f]{6,}|(?:exp|run|inq)-[0-9a-f]{12})\b|\b[a-z0-9]+(?:-[a-z0-9]+)+-[0-9a-f]{6}\b", re.IGNORECASE
+)
 """What reads like an id of ours."""
+
+_PREFIX = re.compile(r"(?:ev|exp|run|inq)-")
 
 
 class Gate:
@@ -40,6 +44,7 @@ class Gate:
 
     def holds(self, id: str) -> bool:
         """Tell whether the store holds this id of evidence, an experiment, an inquiry or a claim."""
+        id = id.lower()
         if id not in self._own:
             self._own[id] = self._look(id)
         return self._own[id]
@@ -57,6 +62,7 @@ class Gate:
             elif any(c.isdigit() for c in id[-6:]):
                 return self._store.claim(id).id == id
         except (NotHeld, InputError):
-            return False
+            # Six plain digits end names of models and dates as well (`gpt-4-202403`).
+            return id[-6:].isdigit() and id.count("-") < 4 and not _PREFIX.match(id)
         # Six letters that happen to be hex digits end a plain word, such as `ready-made-facade`.
         return True

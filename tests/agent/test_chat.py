@@ -217,6 +217,14 @@ def test_ids_in_titles_and_quotes_that_are_not_held_are_taken_out(filled: Store)
     assert NOT_HELD in against.text()
 
 
+def test_plain_words_that_look_a_little_like_ids_are_left_alone(filled: Store) -> None:
+    title = "On run-length, exp-weighted means, gpt-4-202403 and a ready-made-facade"
+    good = paper("2607.00002", "2026-07-02", title=title)
+    filled.put_papers([good])
+    filled.add_evidence([weighed(good, Stance.CONTRADICTS)])
+    assert title in ask(filled, "What is the strongest work against LIMA in the last six months?", CLOCK).text()
+
+
 def test_a_finding_without_evidence_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="without evidence"):
         Sentence(text="It is false.", kind=Kind.FINDING)
