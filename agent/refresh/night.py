@@ -48,6 +48,8 @@ LEASE_S = 300.0
 """After which the claims of a process that says nothing more may be taken over from another machine."""
 TRIES = 3
 """Of a claim while the database is locked by others; each waits as long as the store does."""
+CLAIM = "claim"
+"""Where a claim's own failure happened, as the digest says it."""
 KEPT_PAPERS = 20_000
 """Papers kept in memory while claims are matched: claims of one field bring up the same ones."""
 
@@ -222,10 +224,10 @@ def _go_over(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
     except StoreFull:
         raise
     except RetestError as exc:
-        night.trouble("claim", str(exc), claim_id)
+        night.trouble(CLAIM, str(exc), claim_id)
     except Exception as exc:
         log.exception("claim %s stopped by a defect of retest", claim_id)
-        night.trouble("claim", f"a defect of retest: {type(exc).__name__}: {exc}", claim_id)
+        night.trouble(CLAIM, f"a defect of retest: {type(exc).__name__}: {exc}", claim_id)
 
 
 def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
@@ -238,7 +240,7 @@ def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> 
         found = [id for id in found if id in plan.changes and is_new(plan.changes[id], due.care)]
     ids = list(dict.fromkeys([*found, *sorted(due.moved)]))
     judged, failure = _weigh(claim, ids, night)
-    missing = collect(claim, sent, night)
+    collect(claim, sent, night)
     touched = due.full or bool(due.moved) or judged > 0 or bool(sent)
     if touched:
         _decide(claim, night)
@@ -249,8 +251,7 @@ def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> 
         return  # the mirror could not be searched, which is said once for all claims
     parts.enter("mark", claim.id)
     night.store.claim_refreshed(claim.id, until, checked_to=plan.checked_to, seen_to=plan.seen_to, full=due.full)
-    if not missing:
-        _forget_problems(claim, night)
+    _forget_problem(claim, night)
 
 
 def match(
@@ -332,10 +333,12 @@ def _decide(claim: Claim, night: Night) -> None:
     night.store.record_verdict(decide(claim, night.store.evidence(claim.id), night.wish.until))
 
 
-def _forget_problems(claim: Claim, night: Night) -> None:
+def _forget_problem(claim: Claim, night: Night) -> None:
+    """Take back what an earlier try said of this claim; what is said of its experiments stays."""
     held = night.store.night(night.wish.until)
-    if held is not None and any(p.claim_id == claim.id for p in state_of(held).problems):
-        night.change(lambda state: state.solved([claim.id]))
+    problem = Problem(where=CLAIM, what="", claim_id=claim.id)
+    if held is not None and len(state_of(held).without(problem).problems) < len(state_of(held).problems):
+        night.change(lambda state: state.without(problem))
 
 
 def _tell(

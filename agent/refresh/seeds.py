@@ -96,9 +96,8 @@ def add_seeds(night: "Night", claims: Sequence[Claim]) -> dict[str, list[str]]:
     return sent
 
 
-def collect(claim: Claim, experiment_ids: Sequence[str], night: "Night") -> list[str]:
-    """Wait for a claim's experiments and keep their outcomes as evidence. Gives those that have none yet."""
-    missing: list[str] = []
+def collect(claim: Claim, experiment_ids: Sequence[str], night: "Night") -> None:
+    """Wait for a claim's experiments and keep their outcomes as evidence; what has none yet is said in the digest."""
     lab = night.parts.lab
     for id in experiment_ids:
         assert lab is not None
@@ -106,14 +105,11 @@ def collect(claim: Claim, experiment_ids: Sequence[str], night: "Night") -> list
             view = lab.wait(id, timeout_s=night.wish.lab_wait_s)
         except (Retryable, Final) as exc:
             night.trouble(LAB, f"{id} has no outcome yet: {exc}", claim.id)
-            missing.append(id)
             continue
         night.store.put_experiment(view)
         if not view.state.is_final:
             night.trouble(LAB, f"{id} is still running; the next night collects it", claim.id)
-            missing.append(id)
         elif view.result is not None:
             evidence = evidence_of(claim, view, night.parts)
             night.store.add_evidence([evidence])
             night.parts.watch(Step(claim.id, "refresh", evidence.summary))
-    return missing

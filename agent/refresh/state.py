@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterable
 from datetime import date
 
 import psutil
@@ -44,11 +43,6 @@ class NightState(BaseModel):
         """Forget what could not be done there before."""
         kept = [p for p in self.problems if (p.where, p.claim_id) != (problem.where, problem.claim_id)]
         return self.model_copy(update={"problems": kept})
-
-    def solved(self, claim_ids: Iterable[str]) -> "NightState":
-        """Forget the problems of claims that were gone over without any."""
-        ids = set(claim_ids)
-        return self.model_copy(update={"problems": [p for p in self.problems if p.claim_id not in ids]})
 
     def cost(self, *, claims: int) -> Cost:
         """Say what the night took."""
