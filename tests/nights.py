@@ -103,6 +103,7 @@ class Library:
         """Refresh, without asking arXiv unless `oai_url` is given."""
         options = {"harvest": "oai_url" in wish, "papers_per_claim": 60} | wish
         lab = options.pop("lab", None)
+        sleep = options.pop("sleep", lambda seconds: None)
         parts = Parts(
             store=self.store,
             sources={},
@@ -111,4 +112,4 @@ class Library:
             lab=lab,
             no_lab_because="no lab in this test",
         )
-        return refresh(NightWish(until=day, **options), parts, self.index, sleep=lambda seconds: None)
+        return refresh(NightWish(until=day, **options), parts, self.index, sleep=sleep)

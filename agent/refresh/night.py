@@ -19,7 +19,7 @@ from typing import TypeVar
 from agent.errors import Final, Retryable
 from agent.graph.find import grounded_anchors, may_count
 from agent.graph.parts import Parts, Step
-from agent.graph.weigh import evidence_of
+from agent.graph.weigh import add_readings, evidence_of
 from agent.judges.judge import Judge
 from agent.refresh.news import harvest_once, ready_index
 from agent.refresh.plan import Due, NightPlan, is_new, plan_night
@@ -287,8 +287,10 @@ def _weigh(claim: Claim, ids: list[str], night: Night) -> tuple[int, RetestError
     parts, judge = night.parts, night.parts.judge
     if not ids:
         return 0, None
-    done = parts.store.judged(claim.id, judge.ref)
     held = parts.store.papers(ids)
+    if ours := [paper for paper in held.values() if paper.finding]:
+        add_readings(claim, ours, parts)
+    done = parts.store.judged(claim.id, judge.ref)
     papers = [
         p
         for p in (held[id] for id in ids if id in held)

@@ -1,6 +1,7 @@
 """A night: what is new is judged, what it changes is decided and told, and nothing is lost or done twice."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -321,3 +322,20 @@ def test_missed_nights_are_told_and_made_up(library: Library) -> None:
     assert digest.since == FIRST
     assert "3 nights were missed" in render_digest(digest)
     assert [c.after for c in digest.changes] == [VerdictKind.OVERTURNED]
+
+
+def test_a_night_waits_out_a_database_that_another_process_keeps_locked(sqlite_url: str, tmp_path: Path) -> None:
+    with Store.open(sqlite_url, busy_timeout_s=0.1) as store, Store.open(sqlite_url) as other:
+        library = filled(store, tmp_path)
+        waited: list[float] = []
+        with ExitStack() as lock:
+            lock.enter_context(other.door.writing("claims"))
+
+            def sleep(seconds: float) -> None:
+                waited.append(seconds)
+                lock.close()
+
+            digest = library.night(FIRST, sleep=sleep)
+        assert waited
+        assert digest.problems == ()
+        assert kind(library) is VerdictKind.STANDS

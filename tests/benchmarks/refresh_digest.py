@@ -9,6 +9,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -74,14 +75,19 @@ def main() -> None:
                 digest = refresh(NightWish(until=last, oai_url=server.url), parts, index)
                 seconds = time.perf_counter() - began
             n = len(claims)
+            held = [e for id in labels for e in store.evidence(id) if e.kind == "paper"]
+            stands = sum(e.assessment.stance != "neutral" for e in held)
+            unsure = sum(e.assessment.unsure for e in held)
+            kinds = Counter(store.verdicts(id)[-1].verdict.kind.value for id in labels)
             print_rows(
                 f"a night over {len(fresh):,} papers of {given.split} and later, {n} labelled claims",
                 [
                     Row("the night", seconds, "s", n, note=f"{digest.cost.requests} requests"),
                     Row("pairs judged", digest.cost.pairs_judged, ""),
+                    Row("stances held", len(held), "", note=f"{stands} take a stand, {unsure} unsure"),
                     Row("verdicts changed", len(digest.changes), "", n),
                     Row("verdicts as labelled, before", before, "", n),
-                    Row("verdicts as labelled, after", agreeing(), "", n),
+                    Row("verdicts as labelled, after", agreeing(), "", n, note=str(dict(kinds))),
                 ],
             )
             for change in digest.changes:
