@@ -125,6 +125,8 @@ class Cost(_Word):
     left: int = 0
     """due claims that were left for the next night by `--max-claims`"""
     pairs_judged: int = 0
+    unsure: int = 0
+    """pairs of those on which the judge would not take a stand, and said so"""
     seeds: int = 0
     """that the lab was asked to add"""
     seconds: float = 0.0
@@ -215,7 +217,7 @@ def read_digest(
         experiments=_experiments(store, news),
         withdrawals=_withdrawals(store, news),
         problems=tuple(problems),
-        cost=(cost or Cost()).model_copy(update={"pairs_judged": news.n_judged}),
+        cost=(cost or Cost()).model_copy(update={"pairs_judged": news.n_judged, "unsure": news.n_unsure}),
     )
 
 

@@ -96,12 +96,13 @@ def missed_nights(d: Digest) -> str:
 
 def _cost(d: Digest) -> str:
     c = d.cost
+    unsure = f" (unsure of {c.unsure}: see `retest judge CLAIM`)" if c.unsure else ""
     left = f", {c.left} due claims left for the next night" if c.left else ""
     seeds = f", {c.seeds} seeds asked of the lab" if c.seeds else ""
     return (
         f"{c.claims} claims gone over{left}; {c.requests} requests to arXiv gave {c.records} records "
         f"({c.new_papers} new papers, {c.changed_papers} changed); {c.pairs_judged} claim-paper pairs judged since the "
-        f"last digest by judge {escape_markdown(d.judge)}{seeds}; {c.seconds:.1f} s of work."
+        f"last digest by judge {escape_markdown(d.judge)}{unsure}{seeds}; {c.seconds:.1f} s of work."
     )
 
 

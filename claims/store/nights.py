@@ -78,6 +78,8 @@ class Since(NamedTuple):
     """claim to the ids of new evidence that takes a stand, experiments included"""
     n_judged: int
     """new stances on papers, neutral ones included"""
+    n_unsure: int
+    """of those, where the judge would not say"""
     withdrawn: dict[str, bool]
     """papers whose withdrawal we learned of (True) or saw taken back (False): the newest word"""
     experiments: list[str]
@@ -187,9 +189,13 @@ class NightShelf:
                 n_judged += row.kind == "paper"
                 if row.stance != "neutral":
                     stances.setdefault(row.claim_id, []).append(row.id)
+            unsure = sa.select(sa.func.count()).where(
+                EVIDENCE.c.seq > marks.get("evidence", 0), EVIDENCE.c.document.contains('"unsure":true')
+            )
+            n_unsure = int(connection.scalar(unsure) or 0)
             withdrawn = {row.paper_id: row.withdrawn for row in rows("withdrawals", "paper_id", "withdrawn")}
             experiments = list(dict.fromkeys(row.id for row in rows("experiments", "id")))
-        return Since(list(verdicts), verdicts, stances, n_judged, withdrawn, experiments)
+        return Since(list(verdicts), verdicts, stances, n_judged, n_unsure, withdrawn, experiments)
 
     def begin_night(self, night: date, state: str) -> HeldNight:
         """Begin a refresh with this state, or give the one that was begun before for the same day."""

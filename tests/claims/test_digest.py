@@ -53,7 +53,7 @@ FULL = Digest(
     ),
     withdrawals=(Withdrawal(paper_id="2401.00002", title=HOSTILE, withdrawn=True, claim_ids=(CHANGE.claim_id,)),),
     problems=(Problem(where="arXiv", what=HOSTILE),),
-    cost=Cost(requests=2, claims=3, pairs_judged=7, seconds=1.5),
+    cost=Cost(requests=2, claims=3, pairs_judged=7, unsure=4, seconds=1.5),
 )
 
 
@@ -102,6 +102,11 @@ def test_a_feed_is_well_formed_and_has_the_newest_night_first() -> None:
 def test_more_grounds_than_one_reads_are_counted() -> None:
     assert "and 2 more" in render_digest(FULL, "md")
     assert "and 2 more" in render_digest(FULL, "html")
+
+
+def test_what_the_judge_was_unsure_of_is_not_passed_over() -> None:
+    assert "unsure of 4" in render_digest(FULL, "md")
+    assert "unsure of 4" in render_digest(FULL, "html")
 
 
 def test_another_format_is_refused() -> None:

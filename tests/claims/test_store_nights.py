@@ -6,12 +6,13 @@ import pytest
 
 from claims.clock import FrozenClock
 from claims.errors import NotHeld
+from claims.evidence import Stance
 from claims.lines import REVISION
 from claims.store import Store
 from claims.store.engine import Door, connect
 from claims.store.nights import Care
 from claims.store.schema import bring_to_head
-from tests.factories import NOON, a_claim, a_paper, a_verdict, paper_evidence
+from tests.factories import NOON, PERSON, a_claim, a_paper, a_verdict, an_assessment, paper_evidence
 
 CLAIM = a_claim().id
 
@@ -79,9 +80,10 @@ def test_what_came_after_the_marks_is_news(store: Store) -> None:
     marks = store.marks()
     assert store.appended_since(marks).stances == {}
     later = paper_evidence(a_paper("2401.00002"))
-    store.add_evidence([later])
+    unsure = an_assessment(a_paper(), Stance.NEUTRAL, unsure=True, judge=PERSON)
+    store.add_evidence([later, paper_evidence(assessment=unsure)])
     held = store.record_verdict(a_verdict())
     store.put_papers([a_paper(withdrawn=True, withdrawn_because="an error")])
     since = store.appended_since(marks)
     assert (since.stances, since.verdicts) == ({CLAIM: [later.id]}, {CLAIM: [held.id]})
-    assert (since.withdrawn, since.n_judged) == ({a_paper().id: True}, 1)
+    assert (since.withdrawn, since.n_judged, since.n_unsure) == ({a_paper().id: True}, 2, 1)
