@@ -93,7 +93,7 @@ class PoliteAdapter(HTTPAdapter):
                 response = super().send(request, *args, **kwargs)
                 body = self._read(response)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-                if last:
+                if last or _nobody_there(exc):
                     raise SourceUnreachable("arxiv", _plain_reason(exc)) from exc
                 self._sleep(backoff_s(attempt))
                 continue
@@ -305,6 +305,13 @@ def _with_body(response: requests.Response, body: bytes) -> requests.Response:
     response.raw = io.BytesIO(body)
     response.headers.pop("Content-Encoding", None)
     return response
+
+
+def _nobody_there(exc: BaseException) -> bool:
+    """Tell whether no connection came about at all: no name, no route, refused. Seconds later it will be the same."""
+    return isinstance(exc, requests.ConnectionError) and isinstance(
+        exc.args[0] if exc.args else None, urllib3.exceptions.MaxRetryError
+    )
 
 
 def _plain_reason(exc: Exception) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from claims.evidence import JudgeName
 from claims.inquiry import parse_inquiry
 from claims.library import example_inquiry
 from claims.store import Store
@@ -95,7 +96,7 @@ def stored_papers(home: Path) -> set[str]:
             f"{claim.id} {evidence.paper_id}"
             for claim in store.claims()
             for evidence in store.evidence(claim.id, everything=True)
-            if evidence.kind == "paper"
+            if evidence.kind == "paper" and evidence.assessment.judge.name is JudgeName.LOCAL
         }
 
 

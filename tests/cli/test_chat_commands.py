@@ -121,6 +121,8 @@ def test_ctrl_c_empties_the_line_and_the_conversation_goes_on(home: Path) -> Non
     try:
         lines = [process.stderr.readline() for _ in range(2)]
         assert "/help" in lines[1]
+        assert process.stdout is not None
+        assert process.stdout.read(2) == "> "  # only now does it wait for a line
         process.send_signal(signal.SIGINT)
         while "Ctrl-C again" not in (line := process.stderr.readline()):
             assert line, "the conversation ended"
