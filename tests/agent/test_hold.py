@@ -1,4 +1,4 @@
-"""A claim's thread: what is sent to the lab, what is asked first, what is recorded, and that one failure stops nobody."""
+"""A claim's thread: what is sent to the lab, what is asked first, what is recorded, and no failure stops another."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
