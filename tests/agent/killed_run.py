@@ -25,9 +25,20 @@ from claims.evidence import Assessment
 from claims.inquiry import parse_inquiry
 from claims.library import example_inquiry
 from claims.paper import Paper
+from tests.lab.protocol_for_tests import FastProtocol
 
 CLAIMS = 2
 """Claims of the shipped inquiry that are run: two, so that one dies while another is at work."""
+
+
+WITH_LAB = "with-lab"
+"""A file of this name in the home asks for a lab and an experiment."""
+
+
+class QuickDataQuantity(FastProtocol):
+    """Stands in for the shipped protocol of that name, and measures at once."""
+
+    name = "data-quantity"
 
 
 class Killer:
@@ -65,7 +76,7 @@ def main(home: Path, node: str, n: int) -> None:
     settings = Settings(home=home)
     clock = SystemClock()
     inquiry = parse_inquiry(example_inquiry())
-    use_lab = node in ("dispatch", "await_run") or (home / "use-lab").exists()
+    use_lab = (home / WITH_LAB).exists()
     with (
         open_store(settings, clock) as store,
         open_checkpoints(settings) as saver,

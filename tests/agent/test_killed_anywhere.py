@@ -1,6 +1,7 @@
 """A run that is killed with SIGKILL at any node goes on from there, and ends where an undisturbed one ends."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,11 +13,12 @@ from claims.evidence import JudgeName
 from claims.inquiry import parse_inquiry
 from claims.library import example_inquiry
 from claims.store import Store
-from tests.agent.killed_run import CLAIMS
+from tests.agent.killed_run import CLAIMS, WITH_LAB
 
 pytestmark = pytest.mark.slow
 
 KILLED = -9
+ROOT = Path(__file__).parents[2]
 
 
 def run(home: Path, node: str, n: int = 1) -> subprocess.CompletedProcess[str]:
@@ -26,6 +28,12 @@ def run(home: Path, node: str, n: int = 1) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=240,
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "RETEST_LAB_PROTOCOLS": "tests.agent.killed_run:QuickDataQuantity",
+            "PYTHONPATH": str(ROOT),
+        },
     )
 
 
@@ -86,6 +94,34 @@ def test_a_run_killed_at_any_node_ends_as_an_undisturbed_one(
     read_after = (home / "judged.txt").read_text().splitlines()[read_before:]
     assert not set(read_after) & stored, "a paper whose stance was stored was judged again"
     assert max(Counter(read_after).values(), default=1) == 1
+
+
+@pytest.fixture(scope="module")
+def undisturbed_with_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("undisturbed-with-lab")
+    (home / WITH_LAB).touch()
+    ended = run(home, "never")
+    assert ended.returncode == 0, ended.stderr
+    return home
+
+
+@pytest.mark.parametrize("node", ["dispatch", "await_run"])
+def test_a_run_killed_around_its_experiment_sends_it_once_and_ends_as_an_undisturbed_one(
+    node: str, undisturbed_with_lab: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / WITH_LAB).touch()
+    killed = run(home, node)
+    assert killed.returncode == KILLED, f"{node} was not entered: {killed.stdout}{killed.stderr}"
+
+    ended = run(home, "never")
+
+    assert ended.returncode == 0, ended.stderr
+    assert final_state(home) == final_state(undisturbed_with_lab)
+    with Store.open(f"sqlite:///{home / 'retest.sqlite3'}") as store:
+        (experiment,) = store.experiments()
+    assert [run.attempts for run in experiment.runs] == [1, 1]
 
 
 def stored_papers(home: Path) -> set[str]:
