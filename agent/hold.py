@@ -102,11 +102,13 @@ def _run_thread(
 ) -> dict[str, Any]:
     config: Any = {"configurable": {"thread_id": thread_id}, "recursion_limit": 100}
     before = graph.get_state(config)
-    given: State | Command[Any] | None = None
-    if not before.values:
-        given = {"claim_id": claim.id, "job": job, "found": [], "n_judged": 0, "problems": []}
-    elif not before.next:
+    if "verdict_id" in before.values:
         return dict(before.values)
+    given: State | Command[Any] | None = None
+    if (before.metadata or {}).get("step", -1) < 0:
+        # Nothing but the input was saved, perhaps not all of it: it is given again. `next` cannot tell, for a thread
+        # that died between a node's result and the checkpoint behind it has none either.
+        given = {"claim_id": claim.id, "job": job, "found": [], "n_judged": 0, "problems": []}
     while True:
         values = graph.invoke(given, config, durability="sync")
         questions = values.get("__interrupt__")

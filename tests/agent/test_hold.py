@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agent.errors import LabUnreachable, SourceUnreachable
 from agent.graph.parts import Parts, Step
+from agent.graph.state import Job
+from agent.hold import hold
 from agent.main_job import Done, Wish, experiment_for, run_inquiry
 from agent.settings import Settings
 from agent.wiring import open_checkpoints
@@ -296,3 +299,42 @@ def test_undecided_claims_get_their_experiment_before_decided_ones(held: Held) -
         protocols={"data-quantity": protocol(1)},
     )
     assert experiment_for([first, second], parts, 1) == ["second"]
+
+
+def test_a_thread_that_died_behind_any_checkpoint_goes_on_to_the_same_verdict(
+    held: Held, saver: BaseCheckpointSaver[str]
+) -> None:
+    assert isinstance(saver, SqliteSaver)
+    held.run(inquiry(claim("curated")), use_lab=False)
+    (before,) = held.store.verdicts("curated")
+    (thread,) = {row[0] for row in saver.conn.execute("SELECT thread_id FROM checkpoints")}
+    job: Job = {
+        "pass_id": thread.partition("@")[2],
+        "as_of": "2026-06-01",
+        "sources": ["arxiv"],
+        "use_lab": False,
+        "profile": "tiny",
+        "seeds": 4,
+        "yes": False,
+        "papers_per_claim": 120,
+        "experiment_for": [],
+    }
+    parts = Parts(
+        store=held.store,
+        sources={Source.ARXIV: ListSource(PAPERS, name=Source.ARXIV, complete=True)},
+        judge=KeywordJudge(),
+        clock=FrozenClock(NOON),
+    )
+    (n_checkpoints,) = saver.conn.execute("SELECT count(*) FROM checkpoints").fetchone()
+    for lost in range(1, n_checkpoints + 1):
+        # What a kill leaves: the results of a step are saved, and the checkpoint behind it is not.
+        saver.conn.execute(
+            "DELETE FROM checkpoints WHERE checkpoint_id IN "
+            "(SELECT checkpoint_id FROM checkpoints ORDER BY checkpoint_id DESC LIMIT ?)",
+            (lost,),
+        )
+        saver.conn.commit()
+        (outcome,) = hold([claim("curated")], job, parts, saver, locks=held.locks)
+        assert outcome.error is None
+        assert outcome.state["verdict_id"] == before.id, f"with the last {lost} checkpoints lost"
+    assert [v.id for v in held.store.verdicts("curated")] == [before.id]
