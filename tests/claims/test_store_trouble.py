@@ -18,6 +18,7 @@ from claims.errors import InputError, SchemaMismatch, StoreError, StoreFull, Sto
 from claims.paper import Paper
 from claims.store import PutCounts, Store
 from claims.store.engine import translate
+from claims.tables import REVISION
 from tests.factories import NOON, a_claim, a_paper, a_verdict, paper_evidence
 from tests.postgres import Cluster
 
@@ -139,7 +140,7 @@ def test_a_newer_schema_is_refused_and_left_alone(database_url: str) -> None:
             Store.open(database_url)
     finally:
         with sa.create_engine(database_url).begin() as connection:
-            connection.exec_driver_sql("UPDATE retest_schema SET version_num = '0001'")
+            connection.exec_driver_sql(f"UPDATE retest_schema SET version_num = '{REVISION}'")
     Store.open(database_url).close()
 
 
