@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from claims.clock import FrozenClock
 from claims.errors import InputError, SchemaMismatch, StoreError, StoreFull, StoreLocked
+from claims.lines import REVISION
 from claims.paper import Paper
 from claims.store import PutCounts, Store
 from claims.store.engine import translate
-from claims.tables import REVISION
 from tests.factories import NOON, a_claim, a_paper, a_verdict, paper_evidence
 from tests.postgres import Cluster
 
