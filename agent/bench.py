@@ -19,7 +19,8 @@ from agent.sources.source import LookedUp
 from claims.claim import Claim, Scope
 from claims.dates import StatedDate
 from claims.errors import InputError
-from claims.evidence import Evidence, PaperEvidence, Stance
+from claims.evidence import Evidence, PaperEvidence, Quote, Stance
+from claims.paper import TextField
 from claims.verdict import Verdict, VerdictKind
 
 VERDICTS = tuple(VerdictKind)
@@ -229,6 +230,10 @@ def _last_day(text: str) -> date:
     return stated.end
 
 
+_LABEL = Quote(field=TextField.TITLE, start=0, text="as labelled")
+"""Stands where the judge gave no quote: the label is the ground here."""
+
+
 def _labelled(
     evidence: Sequence[PaperEvidence], ids: Sequence[str], stances: Sequence[Stance | None]
 ) -> list[PaperEvidence]:
@@ -237,7 +242,15 @@ def _labelled(
         e.model_copy(
             update={
                 "assessment": e.assessment.model_copy(
-                    update={"stance": known[e.paper_id], "confidence": 0.95, "unsure": False, "asserted": True}
+                    update={
+                        "stance": known[e.paper_id],
+                        "confidence": 0.95,
+                        "unsure": False,
+                        "leaning": None,
+                        "asserted": True,
+                        "quotes": e.assessment.quotes or (_LABEL,),
+                        "discarded_quotes": 0,
+                    }
                 )
             }
         )
