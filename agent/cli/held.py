@@ -35,9 +35,8 @@ def moment(as_of: Any) -> "datetime | None":
 def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
     """List the claims that are held, with their verdicts."""
     set_up_logging(ctx.obj["debug"])
-    from claims.overview import overview
-
     from agent.settings import load_settings
+    from claims.overview import overview
 
     lines = overview(load_settings().store_url, as_of=moment(as_of))
     if as_json:
