@@ -5,12 +5,10 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import Final, Protocol
+from typing import Protocol
 
+from agent.settings import MIN_GAP_S
 from claims.clock import Clock
-
-MIN_GAP_S: Final = 3.0
-"""Seconds between two requests to arXiv, over all processes; https://info.arxiv.org/help/api/tou.html asks for it."""
 
 Pace = Callable[[], None]
 """Comes back when the next request may go out."""
