@@ -1,0 +1,69 @@
+"""What a handler of a page or of the API asks for in its arguments: the store, the settings, the clock.
+
+The store is opened by the first request that needs it and shared by the server's threads; a store that cannot be
+opened is an answer with its reason, and the next request tries again.
+"""
+
+import threading
+from contextlib import ExitStack
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from agent.settings import Settings
+from agent.wiring import open_store
+from claims.clock import Clock, SystemClock
+from claims.store import Store
+
+
+class Door:
+    """Everything that outlives a request. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The open store. Raises what `Store.open` raises."""
+        with self._lock:
+            if self._store is None:
+                self._store = self._open.enter_context(open_store(self.settings, self.clock))
+            return self._store
+
+    def close(self) -> None:
+        """Close what was opened."""
+        with self._lock:
+            self._store = None
+            self._open.close()
+
+
+def door_of(request: Request) -> Door:
+    """Give the door of the application that a request came to."""
+    door: Door = request.app.state.door
+    return door
+
+
+def _store(request: Request) -> Store:
+    return door_of(request).store
+
+
+def _settings(request: Request) -> Settings:
+    return door_of(request).settings
+
+
+def _clock(request: Request) -> Clock:
+    return door_of(request).clock
+
+
+StoreDep = Annotated[Store, Depends(_store)]
+"""`def page(request: Request, store: StoreDep)`: the store."""
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+"""The settings."""
+
+ClockDep = Annotated[Clock, Depends(_clock)]
+"""The clock."""
