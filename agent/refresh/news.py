@@ -4,18 +4,15 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from agent.errors import Final, Retryable, reason
+from agent.refresh.night import Night
 from agent.refresh.state import is_gone, state_of
 from agent.sources.mirror import MirrorSource
 from agent.sources.oai import HarvestReport, cursor_of, harvest
 from agent.sources.pacing import Pace
 from claims.errors import CouldNotLook, StoreError, StoreFull
 from claims.store import Store
-
-if TYPE_CHECKING:
-    from agent.refresh.night import Night
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +21,7 @@ WAIT_S = 0.5
 PLACE = "arXiv"
 
 
-def harvest_once(night: "Night", *, pace: Pace, sleep: Callable[[float], None] = time.sleep) -> None:
+def harvest_once(night: Night, *, pace: Pace, sleep: Callable[[float], None] = time.sleep) -> None:
     """Harvest what arXiv has new since the last time, once a night, whoever of the processes does it.
 
     A failure is said in the digest, and the night goes on with what is held.
@@ -43,12 +40,12 @@ def harvest_once(night: "Night", *, pace: Pace, sleep: Callable[[float], None] =
         sleep(WAIT_S)
 
 
-def _is_harvested(night: "Night") -> bool:
+def _is_harvested(night: Night) -> bool:
     held = night.store.night(night.wish.until)
     return held is not None and state_of(held).harvested
 
 
-def _harvest(night: "Night", pace: Pace, sleep: Callable[[float], None]) -> None:
+def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> None:
     store, wish = night.store, night.wish
     asked = [0]
     last = HarvestReport()
@@ -112,7 +109,7 @@ def _since(store: Store, base_url: str, name: str, lag_days: int) -> date | None
     return None if reached is None else reached - timedelta(days=lag_days)
 
 
-def ready_index(night: "Night") -> bool:
+def ready_index(night: Night) -> bool:
     """Bring the index up to what is held. Gives whether it can be searched; why not is said in the digest."""
     where = "the mirror"
     try:

@@ -2,17 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from agent.errors import Final, Retryable
 from agent.graph.dispatch import evidence_of
 from agent.graph.parts import Step
+from agent.refresh.night import Night
 from agent.refresh.state import NightState
 from claims.claim import Claim
 from claims.experiment import ExperimentView, Outcome, Submission
-
-if TYPE_CHECKING:
-    from agent.refresh.night import Night
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +41,7 @@ def n_seeds(view: ExperimentView) -> int:
     return max(measured, len(view.runs))
 
 
-def add_seeds(night: "Night", claims: Sequence[Claim]) -> dict[str, list[str]]:
+def add_seeds(night: Night, claims: Sequence[Claim]) -> dict[str, list[str]]:
     """Ask the lab for more seeds of these claims' undecided experiments: claim to the experiments that were asked for.
 
     How many is fixed and stored before the lab is asked, so that a night that was killed asks for the same.
@@ -96,7 +93,7 @@ def add_seeds(night: "Night", claims: Sequence[Claim]) -> dict[str, list[str]]:
     return sent
 
 
-def collect(claim: Claim, experiment_ids: Sequence[str], night: "Night") -> None:
+def collect(claim: Claim, experiment_ids: Sequence[str], night: Night) -> None:
     """Wait for a claim's experiments and keep their outcomes as evidence; what has none yet is said in the digest."""
     lab = night.parts.lab
     for id in experiment_ids:

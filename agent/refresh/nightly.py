@@ -1,0 +1,117 @@
+"""One whole night: harvest once, go over every due claim, tell.
+
+arXiv is asked a few times however many claims there are. Processes that work on the same night share its claims.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from agent.graph.parts import Parts
+from agent.refresh.news import harvest_once, ready_index
+from agent.refresh.night import Night, NightWish, patiently
+from agent.refresh.plan import Due, NightPlan, plan_night
+from agent.refresh.seeds import add_seeds
+from agent.refresh.state import first_state, is_gone
+from agent.refresh.tell import judge_name, tell
+from agent.refresh.visit import go_over
+from agent.sources.pacing import Pace
+from claims.digest import Digest, Problem
+from claims.errors import StoreFull, StoreLocked
+from claims.paper_index import PaperIndex
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Claims that one process works on side by side: searching and judging leave Python's lock."""
+BATCH = 8
+"""Claims that a process takes at a time: what another one waits for at most before it takes them over."""
+LEASE_S = 300.0
+"""After which the claims of a process that says nothing more may be taken over from another machine."""
+
+
+def refresh(
+    wish: NightWish,
+    parts: Parts,
+    index: PaperIndex,
+    *,
+    pace: Pace = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Digest:
+    """Go over every due claim, and give the digest, which is stored too.
+
+    A second call for the same day changes nothing, judges nothing and gives the same digest, unless something came in.
+    pace: waits before each request to arXiv. Raises StoreError when the night itself can neither be begun nor be told.
+    """
+    store = parts.store
+    started = time.monotonic()
+    try:
+        begun = patiently(lambda: store.begin_night(wish.until, first_state(store).model_dump_json()), sleep)
+    except StoreFull as exc:
+        nothing = Problem(where="the store", what=f"the night could not begin: {exc}")
+        return Digest(night=wish.until, judge=judge_name(parts.judge), problems=(nothing,))
+    night = Night(wish, parts, index, sleep)
+    left = 0
+    stopped: str | None = None
+    try:
+        left = _work(night, pace)
+    except StoreFull as exc:
+        stopped = str(exc)
+    return tell(night, begun.digest, started, left=left, stopped=stopped)
+
+
+def _work(night: Night, pace: Pace) -> int:
+    """Do all of a night but the telling. Gives how many due claims were left for the next one."""
+    wish, store = night.wish, night.store
+    harvest_once(night, pace=pace, sleep=night.sleep)
+    night.can_match = ready_index(night)
+    plan = plan_night(store, wish.until, due_days=wish.due_days)
+    chosen = plan.due
+    if wish.max_claims is not None:
+        room = max(0, wish.max_claims - len(plan.done))
+        pinned = sum(due.care.pinned for due in plan.due)
+        chosen = plan.due[: max(room, pinned)]
+    sent = add_seeds(night, [due.claim for due in chosen])
+    work = {due.claim.id: due for due in sorted(chosen, key=lambda due: due.claim.id in sent)}
+    _work_off(work, night, plan, sent)
+    return len(plan.due) - len(chosen)
+
+
+def _work_off(work: dict[str, Due], night: Night, plan: NightPlan, sent: Mapping[str, list[str]]) -> None:
+    """Go over the claims, sharing them with whoever works on the same night."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="claim") as pool:
+        _take_and_do(work, night, plan, sent, pool)
+
+
+def _take_and_do(
+    work: dict[str, Due], night: Night, plan: NightPlan, sent: Mapping[str, list[str]], pool: ThreadPoolExecutor
+) -> None:
+    store, until = night.store, night.wish.until
+    while work:
+        names = {f"claim:{id}": id for id in work}
+        taken = patiently(
+            lambda names=names: store.take_leases(  # type: ignore[misc]
+                list(names), night.name, seconds=LEASE_S, at_most=BATCH, is_gone=is_gone
+            ),
+            night.sleep,
+        )
+        ids = [names[name] for name in taken]
+        cared = store.care(ids or list(work))
+        for id in [id for id in (ids or work) if id in cared and plan.is_done(cared[id], until)]:
+            del work[id]  # another process was quicker
+        try:
+            batch = [work.pop(id) for id in ids if id in work]
+            list(pool.map(lambda due: go_over(due, night, plan, sent.get(due.claim.id, [])), batch))
+        finally:
+            if taken:
+                _give_back(taken, night)
+        if not taken and work:
+            night.sleep(0.5)
+
+
+def _give_back(taken: list[str], night: Night) -> None:
+    try:
+        night.store.give_back(taken, night.name)
+    except (StoreLocked, StoreFull):
+        log.info("could not give back %s; it runs out by itself", ", ".join(taken))

@@ -1,0 +1,71 @@
+"""The end of a night: its digest, read from what is held, and stored."""
+
+import time
+
+from agent.judges.judge import Judge
+from agent.refresh.night import Night, patiently
+from agent.refresh.state import NightState, state_of
+from claims.digest import Digest, Problem, read_digest
+from claims.errors import StoreFull
+
+
+def tell(
+    night: Night,
+    told: str | None,
+    started: float,
+    *,
+    left: int,
+    stopped: str | None,
+) -> Digest:
+    """Read the digest from what is held, and store it; one that says what was said before is left as it is."""
+    store, until = night.store, night.wish.until
+    night.parts.enter("tell", str(until))
+    marks = store.marks()
+    held = store.night(until)
+    assert held is not None
+    state = state_of(held)
+    done = sum(care.refreshed_on == until for care in store.care().values())
+    state = state.model_copy(update={"left": left, "seconds": state.seconds + time.monotonic() - started})
+    if stopped is not None:
+        state = state.with_problem(Problem(where="the store", what=stopped))
+    digest = read_digest(
+        store,
+        until,
+        state.marks,
+        judge=judge_name(night.parts.judge),
+        since=state.since,
+        problems=sorted(state.problems, key=lambda p: (p.claim_id or "", p.where)),
+        cost=state.cost(claims=done),
+    )
+    if told is not None:
+        before = Digest.model_validate_json(told)
+        if same_findings(before, digest):
+            return before
+    ended = state.model_copy(update={"end_marks": marks})
+
+    def finish(held_state: str) -> str:
+        now = NightState.model_validate_json(held_state)
+        return now.model_copy(
+            update={"end_marks": marks, "left": left, "seconds": now.seconds + ended.seconds - state_of(held).seconds}
+        ).model_dump_json()
+
+    try:
+        patiently(lambda: store.change_night(until, finish, digest=digest.model_dump_json()), night.sleep)
+    except StoreFull as exc:
+        unstored = Problem(where="the store", what=f"this digest could not be stored: {exc}")
+        return digest.model_copy(update={"problems": (*digest.problems, unstored)})
+    return digest
+
+
+def same_findings(one: Digest, other: Digest) -> bool:
+    """Tell whether two digests say the same, whatever the nights took."""
+    return one.model_dump(exclude={"cost"}) == other.model_dump(exclude={"cost"}) and (
+        one.cost.pairs_judged,
+        one.cost.claims,
+        one.cost.left,
+    ) == (other.cost.pairs_judged, other.cost.claims, other.cost.left)
+
+
+def judge_name(judge: Judge) -> str:
+    """Name a judge with its version."""
+    return f"{judge.ref.name.value} {judge.ref.version}"

@@ -1,0 +1,154 @@
+"""One claim in one night: match what is new against it on this machine, judge only what matches, decide."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+
+from agent.errors import Final, Retryable
+from agent.graph.find import grounded_anchors, may_count
+from agent.graph.parts import Parts, Step
+from agent.graph.weigh import add_readings, evidence_of
+from agent.refresh.night import Night, patiently
+from agent.refresh.plan import Due, NightPlan, is_new
+from agent.refresh.seeds import collect
+from agent.refresh.state import state_of
+from agent.retrieval import REORDERED, Rarity, retrieve
+from claims.claim import Claim
+from claims.digest import Problem
+from claims.errors import RetestError, StoreFull
+from claims.paper import Paper, Source
+from claims.paper_index import PaperIndex
+from claims.search import SearchRecord
+from claims.verdict import decide
+
+log = logging.getLogger(__name__)
+
+CLAIM = "claim"
+"""Where a claim's own failure happened, as the digest says it."""
+
+
+def go_over(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
+    """Do one claim. What fails is said in the digest and stops no other claim."""
+    claim_id = due.claim.id
+    try:
+        patiently(lambda: _refresh_claim(due, night, plan, sent), night.sleep)
+    except StoreFull:
+        raise
+    except RetestError as exc:
+        night.trouble(CLAIM, str(exc), claim_id)
+    except Exception as exc:
+        log.exception("claim %s stopped by a defect of retest", claim_id)
+        night.trouble(CLAIM, f"a defect of retest: {type(exc).__name__}: {exc}", claim_id)
+
+
+def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
+    claim, until, parts = due.claim, night.wish.until, night.parts
+    parts.enter("match", claim.id)
+    found: list[str] = []
+    if night.can_match:
+        found = match(claim, night.index, parts, until, night.wish.papers_per_claim, night.texts, night.rarity())
+    if not due.full:
+        found = [id for id in found if id in plan.changes and is_new(plan.changes[id], due.care)]
+    ids = list(dict.fromkeys([*found, *sorted(due.moved)]))
+    judged, failure = _weigh(claim, ids, night)
+    collect(claim, sent, night)
+    touched = due.full or bool(due.moved) or judged > 0 or bool(sent)
+    if touched:
+        _decide(claim, night)
+    parts.watch(Step(claim.id, "refresh", f"{'; '.join(due.why)}: {judged} papers judged"))
+    if failure is not None:
+        raise failure
+    if not night.can_match:
+        return  # the mirror could not be searched, which is said once for all claims
+    parts.enter("mark", claim.id)
+    night.store.claim_refreshed(claim.id, until, checked_to=plan.checked_to, seen_to=plan.seen_to, full=due.full)
+    _forget_problem(claim, night)
+
+
+def match(
+    claim: Claim,
+    index: PaperIndex,
+    parts: Parts,
+    until: date,
+    limit: int,
+    texts: Callable[[Iterable[str]], Mapping[str, Paper]],
+    rarity: Rarity,
+) -> list[str]:
+    """Rank the mirror's papers for a claim as `retest run` does, best first: ids that may count and will be weighed."""
+    since = claim.asserted_on.end + timedelta(days=1)
+    anchors = grounded_anchors(claim, parts)
+    own = {a.arxiv_id for a in claim.anchors}
+    n = limit + len(own)
+    hits = retrieve(
+        claim,
+        index,
+        since=since,
+        until=until,
+        limit=n,
+        anchors=anchors,
+        texts=lambda ids: texts(ids),
+        rarity=rarity,
+        reorder=n < REORDERED,  # beyond that, the order at the head does not decide who is among the best
+    )
+    return [hit.paper_id for hit in hits if hit.paper_id not in own][:limit]
+
+
+def _weigh(claim: Claim, ids: list[str], night: Night) -> tuple[int, RetestError | None]:
+    """Judge what this judge has not judged on this claim in this text. Gives how many, and what stopped it."""
+    parts, judge = night.parts, night.parts.judge
+    if not ids:
+        return 0, None
+    held = parts.store.papers(ids)
+    if ours := [paper for paper in held.values() if paper.finding]:
+        add_readings(claim, ours, parts)
+    done = parts.store.judged(claim.id, judge.ref)
+    papers = [
+        p
+        for p in (held[id] for id in ids if id in held)
+        if not p.withdrawn and (p.id, p.text_digest) not in done and may_count(claim, p, night.wish.until)
+    ]
+    n = 0
+    for start in range(0, len(papers), judge.at_once):
+        some = papers[start : start + judge.at_once]
+        parts.enter("judge", claim.id)
+        try:
+            assessments = judge.assess(claim, some)
+        except (Retryable, Final) as exc:
+            return n, exc
+        pairs = zip(some, assessments, strict=True)
+        parts.enter("judged", claim.id)
+        parts.store.add_evidence([evidence_of(claim, paper, given, parts) for paper, given in pairs])
+        n += len(some)
+    if papers:
+        parts.store.add_searches([_searched(claim, night, n)])
+    return n, None
+
+
+def _searched(claim: Claim, night: Night, n: int) -> SearchRecord:
+    return SearchRecord(
+        claim_id=claim.id,
+        source=Source.MIRROR,
+        query=claim.text,
+        aim=f"refresh {night.wish.until}",
+        since=claim.asserted_on.end + timedelta(days=1),
+        until=night.wish.until,
+        n_found=n,
+        searched_at=night.parts.clock.now(),
+    )
+
+
+def _decide(claim: Claim, night: Night) -> None:
+    """Decide from all that is held, unless a later day's verdict is held already."""
+    night.parts.enter("decide", claim.id)
+    history = night.store.verdicts(claim.id)
+    if history and history[-1].verdict.as_of > night.wish.until:
+        return
+    night.store.record_verdict(decide(claim, night.store.evidence(claim.id), night.wish.until))
+
+
+def _forget_problem(claim: Claim, night: Night) -> None:
+    """Take back what an earlier try said of this claim; what is said of its experiments stays."""
+    held = night.store.night(night.wish.until)
+    problem = Problem(where=CLAIM, what="", claim_id=claim.id)
+    if held is not None and len(state_of(held).without(problem).problems) < len(state_of(held).problems):
+        night.change(lambda state: state.without(problem))
