@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
 
+from markupsafe import Markup
+
 from claims.digest import Change, Digest, Ground
 from claims.errors import InputError
-from claims.report.html import environment
+from claims.report.html import PAGES, environment
 from claims.report.text import escape_markdown, visible
 
 MOST_GROUNDS = 5
@@ -137,10 +139,15 @@ def _grounds(grounds: Sequence[Ground]) -> Iterator[str]:
 def html(digest: Digest) -> str:
     """Write a digest as one HTML file that asks for nothing when it is opened."""
     return (
-        environment()
-        .get_template("digest.html.j2")
-        .render(d=digest, most=MOST_GROUNDS, visible=visible, missed=missed_nights(digest))
+        environment().get_template("digest.html.j2").render(d=digest, most=MOST_GROUNDS, missed=missed_nights(digest))
     )
+
+
+def section(digest: Digest) -> Markup:
+    """Draw a digest without its title, for a page of the web server."""
+    parts = environment(PAGES).get_template("digest_parts.html.j2").module
+    drawn = parts.digest(digest, MOST_GROUNDS, missed_nights(digest))  # type: ignore[attr-defined]
+    return Markup(drawn)  # noqa: S704 # a template's own output
 
 
 def atom(digests: Sequence[Digest], *, url: str = "urn:retest:digests") -> str:

@@ -1,21 +1,48 @@
 """A report as one HTML file: no request when opened, plots inline, light and dark, for screen, phone and paper.
 
-The claim page of the web server draws the same `claim.html.j2` from the same view. Every text goes through Jinja2's
-autoescape; the only markup that is let through is what this module and `plots` build from escaped parts.
+The web server's pages of claims, experiments and digests draw the same templates from the same views; `Frame` is what
+differs around them. Every text goes through Jinja2's autoescape; the only markup that is let through is what this
+module and `plots` build from escaped parts.
 """
 
+import re
 from collections.abc import Container
+from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from claims.dossier import Dossier, InquiryDossier
+from claims.experiment import ExperimentView
 from claims.paper import Paper
 from claims.report import numbers, phrases, plots, view
 from claims.report.answers import TaskKind, asked_views, kind_of, question_views
-from claims.report.text import MARK, SpanKind, marked, spans
+from claims.report.text import MARK, SpanKind, marked, spans, visible
+from claims.ties import stem
+
+ARXIV = "https://arxiv.org/abs/"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds what is drawn: a file that is forwarded, or pages that link to each other."""
+
+    top: int
+    """level of a claim's heading"""
+    papers: str
+    """where a paper is, its id left out"""
+    claims: str | None
+    """where a claim's page is, its id left out; None where there is none"""
+    experiments: str | None
+
+
+REPORT = Frame(top=3, papers=ARXIV, claims=None, experiments=None)
+"""A report: one file, whose papers are on arXiv."""
+
+PAGES = Frame(top=1, papers="/papers/", claims="/claims/", experiments="/experiments/")
+"""The pages of the web server."""
 
 
 def render(dossier: InquiryDossier) -> str:
@@ -37,10 +64,24 @@ def render(dossier: InquiryDossier) -> str:
     )
 
 
-def claim_section(dossier: Dossier, as_of: date, number: int = 1) -> Markup:
-    """Draw one claim as the `<article>` that stands in a report. Its page needs the rules of `style_sheet`."""
+def claim_section(
+    dossier: Dossier, as_of: date, number: int = 1, *, frame: Frame = REPORT, aside: Markup | None = None
+) -> Markup:
+    """Draw one claim as the `<article>` that stands in a report. Its page needs the rules of `style_sheet`.
+
+    `aside` stands under the ruling: what a page offers to do with the claim.
+    """
     one = view.claim_view(dossier, as_of, number)
-    return Markup(environment().get_template("claim.html.j2").module.claim(one, dossier.papers))  # type: ignore[attr-defined] # noqa: S704 # a template's own output
+    return _drawn(frame, "claim.html.j2", "claim", one, dossier.papers, aside=aside)
+
+
+def experiment_section(experiment: ExperimentView, papers: Container[str], *, frame: Frame = PAGES) -> Markup:
+    """Draw one experiment as it stands under its claim, without its heading."""
+    return _drawn(frame, "claim.html.j2", "measured", experiment, papers)
+
+
+def _drawn(frame: Frame, template: str, macro: str, *given: object, **more: object) -> Markup:
+    return Markup(getattr(environment(frame).get_template(template).module, macro)(*given, **more))  # noqa: S704 # a template's own output
 
 
 def style_sheet() -> str:
@@ -50,7 +91,7 @@ def style_sheet() -> str:
 
 
 @cache
-def environment() -> Environment:
+def environment(frame: Frame = REPORT) -> Environment:
     """Give the Jinja2 environment with everything that the templates of a claim need."""
     env = Environment(
         loader=PackageLoader("claims.report"),
@@ -60,8 +101,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.filters |= {"words": words, "marked": marked, "plot": _plot}
+    env.filters |= {"words": partial(words, to=frame.papers), "marked": marked, "plot": _plot}
     env.globals |= {
+        "frame": frame,
         "numbers": numbers,
         "phrases": phrases,
         "MEANING": view.MEANING,
@@ -71,21 +113,34 @@ def environment() -> Environment:
         "effect_by_seed": plots.effect_by_seed,
         "authors": authors,
         "style_sheet": style_sheet,
+        "visible": visible,
     }
     return env
 
 
-def words(text: str, papers: Container[str], *, link: bool = True) -> Markup:
-    """Escape a foreign text, with ids of held papers as links (unless it is one itself) and the others marked."""
+def words(
+    text: str, papers: Container[str], *, link: bool = True, shared: Container[str] = (), to: str = ARXIV
+) -> Markup:
+    """Escape a foreign text, with ids of held papers as links (unless it is one itself) and the others marked.
+
+    shared: stems of words to set off, those that the text has in common with a claim. to: where papers are.
+    """
     out = Markup()
     for span in spans(text, papers):
         if span.kind is SpanKind.PAPER and link:
-            out += Markup('<a href="https://arxiv.org/abs/{}">{}</a>').format(span.paper_id, span.text)
+            out += Markup('<a href="{}{}">{}</a>').format(to, span.paper_id, span.text)
         elif span.kind is SpanKind.UNGROUNDED:
             out += Markup('<span class="ungrounded">{} <small>{}</small></span>').format(span.text, MARK)
         else:
-            out += escape(span.text)
+            out += _set_off(span.text, shared) if shared else escape(span.text)
     return Markup("<bdi>{}</bdi>").format(out)
+
+
+def _set_off(text: str, shared: Container[str]) -> Markup:
+    out = Markup()
+    for part in re.split(r"([A-Za-z0-9]+)", text):
+        out += Markup("<mark>{}</mark>").format(part) if part and stem(part.lower()) in shared else escape(part)
+    return out
 
 
 def authors(paper: Paper, papers: Container[str]) -> str:

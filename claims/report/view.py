@@ -16,6 +16,7 @@ from claims.grounding import Grounding, GroundingStatus
 from claims.paper import Paper, TextField
 from claims.report.timeline import Step, steps
 from claims.search import SearchRecord
+from claims.ties import telling_words
 from claims.verdict import Verdict, VerdictKind
 
 MAX_SILENT = 5
@@ -29,6 +30,9 @@ MAX_SUPPORT = 5
 
 MAX_ROWS = 40
 """Evidence rows of one claim that are shown; the CSV has all of them."""
+
+CONTEXT = 400
+"""Characters shown before and behind a quote."""
 
 MEANING = {
     VerdictKind.STANDS: "independent newer support, no credible contradiction",
@@ -53,6 +57,8 @@ class Row:
     counted: bool
     why_not: str = ""
     """why it did not count; empty when it did, and for a sure neutral"""
+    claim: str = ""
+    """the sentence that it is about"""
 
     @property
     def unsure(self) -> bool:
@@ -93,6 +99,21 @@ class Row:
         """What the judge or the lab says for itself: our words, never the paper's."""
         e = self.evidence
         return e.assessment.explanation if isinstance(e, PaperEvidence) else e.summary
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Stems of the claim's telling words, to be found again in a quote."""
+        return telling_words(self.claim)
+
+    def around(self, quote: Quote) -> tuple[str, str]:
+        """Give what stands before and behind a quote in the stored text, at most `CONTEXT` characters of each."""
+        text = self.paper.text_of(quote.field) if self.paper else ""
+        before, after = text[: quote.start], text[quote.end :]
+        if len(before) > CONTEXT:
+            before = "… " + before[-CONTEXT:].partition(" ")[2]
+        if len(after) > CONTEXT:
+            after = after[:CONTEXT].rpartition(" ")[0] + " …"
+        return before.strip(), after.strip()
 
     @property
     def stale_quotes(self) -> int:
@@ -286,7 +307,7 @@ def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
     """Choose and order what a report or a page says about one claim: nothing later than its verdict looked at."""
     held = dossier.current
     verdict = held.verdict if held else None
-    by_id = {e.id: _row(e, dossier.papers, verdict) for e in dossier.evidence}
+    by_id = {e.id: _row(e, dossier, verdict) for e in dossier.evidence}
     rows = tuple(sorted(by_id.values(), key=lambda r: (-r.on.toordinal(), r.evidence.id)))
     as_of = min(as_of, verdict.as_of) if verdict else as_of
     window = (months_before(as_of, WINDOW_MONTHS), as_of)
@@ -320,13 +341,14 @@ def _pick(by_id: dict[str, Row], ids: Sequence[str]) -> tuple[Row, ...]:
     return tuple(by_id[i] for i in ids if i in by_id)
 
 
-def _row(evidence: Evidence, papers: dict[str, Paper], verdict: Verdict | None) -> Row:
+def _row(evidence: Evidence, dossier: Dossier, verdict: Verdict | None) -> Row:
     counted = set() if verdict is None else {*verdict.support, *verdict.against, *verdict.qualifying}
     why_not = (verdict.not_counted if verdict else {}).get(evidence.id, "")
     if isinstance(evidence, ExperimentEvidence):
         stance = STANCE_OF_OUTCOME.get(evidence.outcome, Stance.NEUTRAL)
-        return Row(evidence, None, stance, evidence.id in counted, why_not)
-    return Row(evidence, papers.get(evidence.paper_id), evidence.stance, evidence.id in counted, why_not)
+        return Row(evidence, None, stance, evidence.id in counted, why_not, dossier.claim.text)
+    paper = dossier.papers.get(evidence.paper_id)
+    return Row(evidence, paper, evidence.stance, evidence.id in counted, why_not, dossier.claim.text)
 
 
 def _contradicts(row: Row) -> bool:

@@ -10,7 +10,7 @@ from claims.digest import Change, Contrary, Cost, Digest, ExperimentNews, Ground
 from claims.errors import InputError
 from claims.experiment import Outcome
 from claims.paper import TextField
-from claims.report.digest import atom, render_digest
+from claims.report.digest import atom, render_digest, section
 from claims.verdict import VerdictKind
 
 HOSTILE = "<script>alert(1)</script> [click](https://evil.example) \x07\u202e **bold** & more"
@@ -79,6 +79,14 @@ def test_no_text_of_a_paper_is_markup() -> None:
     assert "<script>" not in markdown.replace("\\<script", "")
     assert "](https://evil" not in markdown
     assert "\x07" not in markdown
+
+
+def test_on_the_web_a_digest_leads_to_pages_of_claims_and_papers() -> None:
+    drawn = str(section(FULL))
+    for change in FULL.changes:
+        assert f'href="/claims/{change.claim_id}"' in drawn
+    assert 'href="/papers/2401.00001"' in drawn
+    assert "https://" not in drawn.replace("https://evil", "") and "<script>" not in drawn
 
 
 def test_json_comes_back_as_it_was() -> None:

@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from markupsafe import Markup
 
 from claims.claim import Anchor
 from claims.dossier import Dossier, InquiryDossier
@@ -25,10 +26,10 @@ from claims.inquiry import Inquiry, ParseWarning, Task
 from claims.paper import TextField
 from claims.report import Format, media_type, numbers, plots, render
 from claims.report.answers import TaskKind, asked_views, kind_of, question_views
-from claims.report.html import claim_section, style_sheet
+from claims.report.html import PAGES, claim_section, style_sheet
 from claims.report.table import COLUMNS, safe
 from claims.report.text import MARK, escape_markdown, spans, visible
-from claims.report.view import claim_view, months_before, view_of
+from claims.report.view import CONTEXT, claim_view, months_before, view_of
 from tests.dossiers import AS_OF, NOW, claim, dossier, estimate, experiment, full, held, measured, paper, weighed
 
 EVERY = list(Format)
@@ -339,6 +340,50 @@ def test_the_claim_page_and_the_report_draw_the_same_section() -> None:
     assert str(section).strip() in render(whole, "html")
 
 
+def test_a_page_draws_the_claim_as_its_own_heading_and_leads_to_its_own_pages() -> None:
+    whole = full()
+    drawn = Page(str(claim_section(whole.claims[0], AS_OF, frame=PAGES)))
+    levels = [int(t[1]) for t, _ in drawn.tags if re.fullmatch(r"h\d", t)]
+    assert levels[0] == 1 and levels.count(1) == 1 and all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    hrefs = {a["href"] for a in drawn.all("a")}
+    assert "/papers/2604.00001" in hrefs and "/experiments/exp-0123456789ab" in hrefs
+    assert not any((href or "").startswith("http") for href in hrefs)
+
+
+def test_what_a_page_offers_stands_under_the_ruling() -> None:
+    section = str(claim_section(full().claims[0], AS_OF, frame=PAGES, aside=Markup("<nav>here</nav>")))
+    assert section.index('class="ruling"') < section.index("<nav>here</nav>") < section.index("<figure>")
+
+
+def test_a_page_shows_every_verdict_on_record_and_leads_to_each_day() -> None:
+    whole = full().claims[0]
+    early = held(whole.claim, (), AS_OF, NOW - timedelta(days=40))
+    drawn = str(claim_section(whole.model_copy(update={"history": (early, *whole.history)}), AS_OF, frame=PAGES))
+    rows = drawn.split("Verdicts on record", 1)[1]
+    assert rows.index("overturned") < rows.index("untested")
+    assert 'href="/claims/few-examples?as_of=2026-07-12"' in rows
+
+
+def test_a_quote_is_shown_in_its_place_with_the_words_that_it_shares_with_the_claim() -> None:
+    it = paper("2604.00001", "2026-04-02", abstract="Before it. Curated examples align nothing here. Behind it.")
+    quote = Quote(field=TextField.ABSTRACT, start=11, text="Curated examples align nothing here.")
+    one = dossier(claim(), [weighed(it, Stance.CONTRADICTS, quote=quote)], [it])
+    row = claim_view(one, AS_OF).rows[0]
+    assert row.around(quote) == ("Before it.", "Behind it.")
+    shown = str(claim_section(one, AS_OF))
+    assert "<mark>Curated</mark> <mark>examples</mark> <mark>align</mark> nothing here." in shown
+    assert "<bdi>Before it.</bdi>" in shown and "<bdi>Behind it.</bdi>" in shown
+
+
+def test_a_long_text_around_a_quote_is_cut_at_a_word() -> None:
+    it = paper("2604.00001", "2026-04-02", abstract="word " * 200 + "Here it is." + " more" * 200)
+    quote = Quote(field=TextField.ABSTRACT, start=1000, text="Here it is.")
+    row = claim_view(dossier(claim(), [weighed(it, Stance.CONTRADICTS, quote=quote)], [it]), AS_OF).rows[0]
+    before, after = row.around(quote)
+    assert before.startswith("… word") and after.endswith("more …")
+    assert max(len(before), len(after)) <= CONTEXT + 2
+
+
 # Numbers
 
 
@@ -414,7 +459,7 @@ def attacked() -> InquiryDossier:
 
 def test_hostile_texts_become_no_markup_in_the_page() -> None:
     clean, hostile = Page(render(full(), "html")), Page(render(attacked(), "html"))
-    assert {t for t, _ in hostile.tags} <= {t for t, _ in clean.tags} | {"bdi", "small"}
+    assert {t for t, _ in hostile.tags} <= {t for t, _ in clean.tags} | {"bdi", "small", "mark"}
     for tag, attributes in hostile.tags:
         assert tag not in ("script", "img", "iframe")
         assert not any(name.startswith("on") for name in attributes)
