@@ -10,7 +10,7 @@ from agent.refresh.night import Night
 from agent.refresh.state import is_gone, state_of
 from agent.sources.mirror import MirrorSource
 from agent.sources.oai import HarvestReport, cursor_of, harvest
-from agent.sources.pacing import Pace
+from agent.sources.pacing import CountedPace, Pace
 from claims.errors import CouldNotLook, StoreError, StoreFull
 from claims.store import Store
 
@@ -47,12 +47,8 @@ def _is_harvested(night: Night) -> bool:
 
 def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> None:
     store, wish = night.store, night.wish
-    asked = [0]
+    counted = CountedPace(pace)
     last = HarvestReport()
-
-    def counted() -> None:
-        pace()
-        asked[0] += 1
 
     def note(so_far: HarvestReport) -> None:
         nonlocal last
@@ -89,7 +85,7 @@ def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> None:
         lambda state: state.model_copy(
             update={
                 "harvested": failure is None,
-                "requests": state.requests + asked[0],
+                "requests": state.requests + counted.n,
                 "records": state.records + last.n_records,
                 "new_papers": state.new_papers + last.n_new,
                 "changed_papers": state.changed_papers + last.n_changed,

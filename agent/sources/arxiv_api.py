@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from agent.errors import SourceBusy, SourceRefused, SourceUnreachable, SourceUnreadable
 from agent.sources.feed import FeedPage, check_feed, is_placeholder, paper_of_result
-from agent.sources.pacing import Pace, backoff_s, retry_after_s
+from agent.sources.pacing import Pace, backoff_s, hold_others, retry_after_s
 from agent.sources.source import Found, LookedUp
 from claims.clock import Clock, SystemClock
 from claims.ids import ArxivId
@@ -102,7 +102,9 @@ class PoliteAdapter(HTTPAdapter):
                 asked_s = retry_after_s(response.headers.get("Retry-After"), self._clock)
                 if last or (asked_s or 0.0) > self._longest_wait_s:
                     raise SourceBusy("arxiv", status, asked_s)
-                self._sleep(backoff_s(attempt) if asked_s is None else asked_s)
+                told_s = backoff_s(attempt) if asked_s is None else asked_s
+                hold_others(self._pace, told_s)
+                self._sleep(told_s)
                 continue
             if status >= 500:
                 if last:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from agent.errors import SourceBusy, SourceRefused, SourceUnreachable, SourceUnreadable
 from agent.sources.mirror import MirrorStore, catch_up
 from agent.sources.oai_records import OaiPage, OaiRecord, parse_oai
-from agent.sources.pacing import Pace, backoff_s, retry_after_s
+from agent.sources.pacing import Pace, backoff_s, hold_others, retry_after_s
 from claims.clock import Clock, SystemClock
 from claims.errors import InputError, StoreLocked
 from claims.paper import Paper
@@ -250,7 +250,9 @@ class _Door:
                 wait_s = retry_after_s(headers.get("Retry-After"), self._clock)
                 if last or (wait_s or 0.0) > self._longest_wait_s:
                     raise SourceBusy(NAME, status, wait_s)
-                self._sleep(backoff_s(attempt) if wait_s is None else wait_s)
+                told_s = backoff_s(attempt) if wait_s is None else wait_s
+                hold_others(self._pace, told_s)
+                self._sleep(told_s)
             elif status >= 500:
                 if last:
                     raise SourceUnreachable(NAME, f"it answered HTTP {status}")

@@ -27,10 +27,7 @@ class PaceShelf:
         in one statement. PostgreSQL's clock counts where there are several machines, ours on SQLite.
         """
         with self.door.writing(f"slot:{name}") as connection:
-            if self.door.engine.dialect.name == "postgresql":
-                now = float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
-            else:
-                now = self.clock.now().timestamp()
+            now = self._slot_now(connection)
             insert_new(connection, SLOTS, [{"name": name, "next_at": now}])
             s = SLOTS.c
             free = sa.case((s.next_at < now, now), (s.next_at > now + _LONGEST_WAIT_S, now), else_=s.next_at)
@@ -39,6 +36,19 @@ class PaceShelf:
             )
             assert taken is not None
             return max(0.0, float(taken) - gap_s - now)
+
+    def hold_slots(self, name: str, seconds: float) -> None:
+        """Give no slot of a place for so long from now; a later one than that stays where it is."""
+        with self.door.writing(f"slot:{name}") as connection:
+            now = self._slot_now(connection)
+            insert_new(connection, SLOTS, [{"name": name, "next_at": now}])
+            s, free_at = SLOTS.c, now + min(seconds, _LONGEST_WAIT_S)
+            connection.execute(SLOTS.update().where(s.name == name, s.next_at < free_at).values(next_at=free_at))
+
+    def _slot_now(self, connection: sa.Connection) -> float:
+        if self.door.engine.dialect.name == "postgresql":
+            return float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+        return self.clock.now().timestamp()
 
     def get_cursor(self, name: str) -> str | None:
         """Give how far something got; None when it never began."""
