@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.errors import Retryable
 from agent.graph.dispatch import evidence_of, expected_minutes
 from agent.graph.parts import Parts, Step, unwatched
 from agent.graph.state import Job
@@ -17,6 +18,23 @@ from claims.report import numbers
 from claims.store import Store
 from claims.verdict import decide
 
+NOT_RUN = "No experiment was run"
+"""How the line begins when the lab could not be had."""
+
+
+class ClaimStopped(Retryable):
+    """A claim's thread stopped. What was finished is kept; the next try goes on from there."""
+
+    def __init__(self, claim_id: str, why: str) -> None:
+        self.claim_id = claim_id
+        self.why = why
+        super().__init__(f"{claim_id} stopped: {why}. What was finished is kept; the next try goes on from there.")
+
+
+def asked_before(question: str) -> None:
+    """Let everything pass: a person was asked before the action began."""
+    del question
+
 
 @dataclass(frozen=True)
 class OneClaim:
@@ -30,11 +48,13 @@ class OneClaim:
     profile: str = "tiny"
     watch: Callable[[Step], None] = unwatched
     """told what happens meanwhile"""
+    consent: Callable[[str], None] = asked_before
+    """given the question when an experiment takes longer than may be started unasked; raises to stop it"""
 
     def retest(self, claim: Claim) -> str:
         """Search and weigh newer work, and decide again; no experiment. Gives one line on what came of it.
 
-        Raises what sources, judges and the store raise when nothing could be done.
+        Raises ClaimStopped, and what sources, judges and the store raise when nothing could be done.
         """
         before = self._kind(claim)
         sources = open_sources(self.source, self.store, self.settings)
@@ -66,7 +86,7 @@ class OneClaim:
         with open_checkpoints(self.settings) as saver:
             outcome = hold([claim], job, parts, saver, locks=self.settings.home / "locks")[0]
         if outcome.error:
-            return f"{claim.id} stopped: {outcome.error}. What was finished is kept; the next try goes on from there."
+            raise ClaimStopped(claim.id, outcome.error)
         finish_pass(self.store, pass_id)
         failed = {s.source.value: s.could_not_look for s in self.store.searches(claim.id) if s.could_not_look}
         aside = "".join(f" Could not look in {place}: {why}." for place, why in failed.items())
@@ -83,7 +103,7 @@ class OneClaim:
         n = seeds or self.settings.seeds
         with open_lab(self.settings, wanted=True) as lab:
             if lab.client is None or lab.protocols is None:
-                return f"No experiment was run: {lab.why_not}."
+                return f"{NOT_RUN}: {lab.why_not}."
             family = claim.scope.family
             if family is None or family not in lab.protocols:
                 raise InputError(f"no protocol of this lab re-tests {claim.id} (family: {family or 'none'})")
@@ -91,7 +111,13 @@ class OneClaim:
             if self.profile not in protocol.profiles:
                 raise InputError(f"protocol {family} has no profile {self.profile!r}")
             minutes = expected_minutes(protocol, self.profile, n)
-            self.watch(Step(claim.id, "dispatch", f"{family}, {n} seeds, about {minutes or 0:.0f} minutes"))
+            length = "an unknown time" if minutes is None else f"about {minutes:.0f} minutes"
+            if minutes is None or minutes > self.settings.approve_minutes:
+                self.consent(
+                    f"protocol {family} with {n} seeds takes {length}; the limit without asking is "
+                    f"{self.settings.approve_minutes:.0f} minutes. Start it?"
+                )
+            self.watch(Step(claim.id, "dispatch", f"{family}, {n} seeds, {length}"))
             spec = ExperimentSpec(
                 protocol=family, protocol_version=protocol.version, profile=self.profile, claim_id=claim.id
             )

@@ -25,7 +25,7 @@ def lease(folder: Path, thread_id: str, *, wait_s: float = 0.0) -> Iterator[None
     Covers the processes of one machine. Raises ThreadTaken when it is not free within `wait_s` seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / (hashlib.sha256(thread_id.encode()).hexdigest()[:24] + ".lock"))
+    lock = FileLock(folder / (hashlib.sha256(thread_id.encode()).hexdigest()[:24] + ".lock"), thread_local=False)
     try:
         lock.acquire(timeout=wait_s)
     except Timeout as exc:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from agent.settings import Settings
+from agent.web.jobs import Jobs
 from agent.wiring import open_store
 from claims.clock import Clock, SystemClock
 from claims.store import Store
@@ -22,6 +23,8 @@ class Door:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
+        self.jobs = Jobs(settings, self.clock)
+        """long actions"""
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._store: Store | None = None
@@ -35,7 +38,8 @@ class Door:
             return self._store
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close what was opened, and let jobs stop at their next step."""
+        self.jobs.close()
         with self._lock:
             self._store = None
             self._open.close()
@@ -59,6 +63,10 @@ def _clock(request: Request) -> Clock:
     return door_of(request).clock
 
 
+def _jobs(request: Request) -> Jobs:
+    return door_of(request).jobs
+
+
 StoreDep = Annotated[Store, Depends(_store)]
 """`def page(request: Request, store: StoreDep)`: the store."""
 
@@ -67,3 +75,6 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 
 ClockDep = Annotated[Clock, Depends(_clock)]
 """The clock."""
+
+JobsDep = Annotated[Jobs, Depends(_jobs)]
+"""What starts long actions and tells how they are."""
