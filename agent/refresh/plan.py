@@ -73,6 +73,25 @@ def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
     )
 
 
+def why_due(store: Store, night: date, *, due_days: int = 30) -> dict[str, tuple[str, ...]]:
+    """Say of each claim why a night has to go over it; one that it has not to go over is left out.
+
+    For people who look: unlike a plan it never reads the changes since the beginning, which a claim that was never
+    refreshed needs no more than its name to be due for.
+    """
+    cared = store.care()
+    checked_to = store.last_change()
+    starts = [care.seen_to for care in cared.values() if care.seen_to is not None]
+    changes = {change.paper_id: change for change in store.paper_changes(min(starts))} if starts else {}
+    held = store.evidence_on(changes) if changes else {}
+    due = {}
+    for claim in store.claims():
+        care = _care_of(cared, claim)
+        if not care.paused and not _is_done(care, night, checked_to):
+            due[claim.id] = _due(claim, care, night, due_days, changes, held.get(claim.id, set())).why
+    return due
+
+
 def _care_of(cared: Mapping[str, Care], claim: Claim) -> Care:
     return cared.get(claim.id) or Care(claim.id)
 

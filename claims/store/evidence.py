@@ -110,6 +110,14 @@ class EvidenceShelf:
             }
             connection.execute(EXPERIMENTS.insert().values(row))
 
+    def experiment(self, id: str) -> ExperimentView:
+        """Give the newest snapshot of one experiment. Raises NotHeld."""
+        with self.door.reading() as connection:
+            found = load_experiments(connection, EXPERIMENTS.c.id == id, None)
+        if not found:
+            raise NotHeld("experiment", id)
+        return found[0]
+
     def experiments(self, claim_id: str | None = None, as_of: datetime | date | None = None) -> list[ExperimentView]:
         """Give the newest snapshot of each experiment, of one claim or of all, oldest experiment first."""
         which = sa.true() if claim_id is None else EXPERIMENTS.c.claim_id == claim_id

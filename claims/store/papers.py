@@ -1,6 +1,6 @@
 """Papers in the store. This table is the mirror: a full-text index beside it is a cache that can be rebuilt."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,11 +13,12 @@ from claims.paper import Paper, Source
 from claims.store.engine import Door
 from claims.store.merge import merge
 from claims.store.rows import in_parts, insert_new
-from claims.tables import PaperRow, PaperTextRow, WithdrawalRow, table
+from claims.tables import EvidenceRow, PaperRow, PaperTextRow, WithdrawalRow, table
 
 PAPERS = table(PaperRow)
 TEXTS = table(PaperTextRow)
 WITHDRAWALS = table(WithdrawalRow)
+EVIDENCE = table(EvidenceRow)
 
 WRITE_CHUNK = 2000
 """Papers per transaction: a killed import has whole chunks, and other writers get their turn in between."""
@@ -80,6 +81,24 @@ class PaperShelf:
         """Give the papers among these ids that are held, by id."""
         with self.door.reading() as connection:
             return load_papers(connection, ids)
+
+    def find_papers(
+        self, words: Sequence[str] = (), *, weighed: bool = False, limit: int = 50, offset: int = 0
+    ) -> tuple[list[Paper], int]:
+        """Give the held papers with all these words in their title, newest first, and how many there are.
+
+        weighed: only those on which a stance was ever taken for a claim. This reads titles one by one: for questions
+        to the mirror there is its index.
+        """
+        query = sa.select(PAPERS.c.id, PAPERS.c.document)
+        for word in words:
+            query = query.where(PAPERS.c.title.icontains(word, autoescape=True))
+        if weighed:
+            query = query.where(PAPERS.c.id.in_(sa.select(EVIDENCE.c.paper_id)))
+        page = query.order_by(PAPERS.c.published_on.desc(), PAPERS.c.id.desc()).limit(limit).offset(offset)
+        with self.door.reading() as connection:
+            total = int(connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0)
+            return [Paper.model_validate_json(row.document) for row in connection.execute(page)], total
 
     def iter_papers(
         self, *, source: Source | None = None, changed_since: datetime | None = None, chunk: int = 5000

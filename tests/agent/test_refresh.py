@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from agent.refresh import plan_night
+from agent.refresh.plan import why_due
 from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
 from claims.digest import Digest
@@ -239,6 +240,21 @@ def test_a_claim_is_due_in_full_by_age(library: Library) -> None:
     later = plan_night(library.store, FIRST + timedelta(days=30))
     assert {d.full for d in soon.due} == {False}
     assert {d.why for d in later.due} == {("last matched in full 30 days ago",)}
+
+
+def test_people_are_told_the_same_reasons_as_the_night(library: Library) -> None:
+    def same(night: date) -> dict[str, tuple[str, ...]]:
+        told = why_due(library.store, night)
+        assert told == {d.claim.id: d.why for d in plan_night(library.store, night).due}
+        return told
+
+    assert set(same(FIRST).values()) == {("never refreshed",)}
+    library.night(FIRST)
+    assert same(FIRST) == {}
+    assert set(same(SECOND)) == {CURATED.id, PRUNED.id}
+    library.store.take_care(PRUNED.id, paused=True)
+    library.at(SECOND).put(paper_about("curated", "Supports", 1, withdrawn=True, withdrawn_because="wrong"))
+    assert same(SECOND) == {CURATED.id: ("1 of its papers withdrawn",)}
 
 
 def test_an_older_night_overrules_no_newer_verdict(library: Library) -> None:

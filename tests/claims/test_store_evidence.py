@@ -150,5 +150,8 @@ def test_an_experiment_is_read_as_it_was_last_seen(held: Store) -> None:
     assert held.experiments() == [done, free]
     assert held.experiments(CLAIM) == [done]
     assert held.experiments(CLAIM, as_of=NOON) == [queued]
+    assert held.experiment(done.id) == done
+    with pytest.raises(NotHeld, match="experiment 'exp-0'"):
+        held.experiment("exp-0")
     with pytest.raises(NotHeld):
         held.put_experiment(an_experiment("another"))

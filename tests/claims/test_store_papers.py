@@ -10,7 +10,7 @@ from claims.dates import StatedDate
 from claims.errors import NotHeld
 from claims.paper import PaperVersion, Source
 from claims.store import PutCounts, Store
-from tests.factories import NOON, a_paper
+from tests.factories import NOON, a_claim, a_paper, paper_evidence
 
 
 def test_putting_the_same_papers_again_changes_nothing(store: Store) -> None:
@@ -139,3 +139,17 @@ def test_any_text_that_a_paper_may_have_comes_back_byte_for_byte(store: Store) -
     with store.engine.connect() as connection:
         title = connection.scalar(sa.text("SELECT title FROM papers"))
     assert "\x00" not in title
+
+
+def test_papers_are_found_by_the_words_of_their_title_newest_first(store: Store) -> None:
+    first = a_paper("2401.00001", title="Few 100% curated examples")
+    second = a_paper("2402.00002", title="Curated examples, again", published=StatedDate.day(date(2024, 2, 2)))
+    store.put_papers([first, second, a_paper("2403.00003", title="On song")])
+    assert store.find_papers(["CURATED", "examples"]) == ([second, first], 2)
+    assert store.find_papers(["curated"], limit=1, offset=1) == ([first], 2)
+    assert store.find_papers(["100%"]) == ([first], 1)
+    assert store.find_papers(["100_"]) == ([], 0)
+    assert store.find_papers(weighed=True) == ([], 0)
+    store.put_claim(a_claim())
+    store.add_evidence([paper_evidence(first)])
+    assert store.find_papers(weighed=True) == ([first], 1)
