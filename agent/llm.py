@@ -4,6 +4,7 @@ The model is named `provider:model` (`openai:gpt-5.2`, `anthropic:claude-...`); 
 speaks the OpenAI chat protocol (vLLM, Ollama, llama.cpp). LangChain's packages are the extra `llm`.
 """
 
+import importlib
 import json
 import logging
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
+from agent.outgoing import ForbiddenAddress, check_url, transport_for
 from claims.clock import Clock
 from claims.errors import InputError
 from claims.ids import digest
@@ -65,10 +67,12 @@ class ChatModel:
         base_url: str | None = None,
         timeout_s: float = 120.0,
         max_tokens: int = 1024,
+        link_local: bool = False,
     ) -> None:
         """Prepare; nothing is sent. `folder` gets `llm.sqlite3`, the cache and the log of calls.
 
-        Raises InputError when the name, the provider's package or its key is missing.
+        link_local: let `base_url` lead to a link-local or metadata address. Raises InputError when the name, the
+        provider's package or its key is missing, or the address may not be called.
         """
         self.name = name
         self._budget_usd = budget_usd
@@ -84,7 +88,7 @@ class ChatModel:
                 "CREATE TABLE IF NOT EXISTS calls (at TEXT, model TEXT, prompt TEXT, key TEXT, tokens_in INTEGER, "
                 "tokens_out INTEGER, usd REAL)"
             )
-        self._model = _chat_model(name, base_url, timeout_s, max_tokens)
+        self._model = _chat_model(name, base_url, timeout_s, max_tokens, link_local=link_local)
 
     @property
     def spent_usd(self) -> float:
@@ -187,7 +191,7 @@ def _text_of(said: Any) -> str:
     return text
 
 
-def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: int) -> Any:
+def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: int, *, link_local: bool) -> Any:
     provider, separator, model = name.partition(":")
     if not separator or not provider or not model:
         raise InputError(f"RETEST_LLM: expected provider:model, such as openai:gpt-5.2, got {name!r}")
@@ -199,10 +203,23 @@ def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: i
     if base_url:
         # A server of one's own wants no key, but the client insists on one.
         options |= {"base_url": base_url, "api_key": "none"}
+        check_url(base_url, link_local=link_local)
+        if provider == "openai":
+            options["http_client"] = _guarded_client(base_url, link_local=link_local)
     try:
         return init_chat_model(model, model_provider=provider, **options)
     except Exception as exc:
         raise InputError(f"RETEST_LLM={name}: {str(exc).splitlines()[0][:200]}") from exc
+
+
+def _guarded_client(base_url: str, *, link_local: bool) -> Any:
+    """Give OpenAI's HTTP client with every connection checked; None for its own where that cannot be."""
+    import openai
+
+    # Its client is of `httpx` or of a fork, by version; the transport must be of the same library.
+    library = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__)
+    transport: Any = transport_for(base_url, library.HTTPTransport(), link_local=link_local)
+    return None if transport is None else openai.DefaultHttpxClient(transport=transport)
 
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -211,6 +228,11 @@ _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 def _translated(name: str, exc: Exception) -> LlmUnavailable | LlmRefused:
     status = getattr(exc, "status_code", None)
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ForbiddenAddress):
+            return LlmRefused(name, str(cause))
+        cause = cause.__cause__ or cause.__context__
     why = " ".join(str(exc).split())[:200] or type(exc).__name__
     if isinstance(status, int) and status not in _AGAIN:
         return LlmRefused(name, why)

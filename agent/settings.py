@@ -1,5 +1,6 @@
 """What can be set: environment `RETEST_*`, then `retest.toml` in the working folder, then in the data folder."""
 
+import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,33 @@ class Settings(BaseSettings):
     """Dollars for a million tokens that the model reads; 0 for a server of one's own. A budget needs it."""
     llm_usd_out: float | None = Field(default=None, ge=0)
     """Dollars for a million tokens that the model writes."""
+    refresh_cron: str = "30 4 * * *"
+    """When `retest service` refreshes: five fields, minute first. arXiv announces at 00:00 UTC."""
+    refresh_tz: str = "UTC"
+    """IANA time zone in which `refresh_cron` is read."""
     nli_model: str | None = None
     """Hub id or path of the sequence-classification model that the lab serves for `--judge nli`."""
     budget_usd: float = Field(default=1.0, ge=0)
     """Dollars that one command may spend on a language model; it stops with a partial result."""
+
+    link_local: bool = False
+    """Let a webhook's and a language model's URL lead to link-local and metadata addresses."""
+    web_host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
+    """Address that `retest serve` listens on; anything but loopback needs `web_token` or `web_proxy_header`."""
+    web_port: int = Field(default=8700, ge=0, le=65535)
+    """Port of `retest serve`; 0 for any free one."""
+    web_token: SecretStr | None = None
+    """Secret that opens the web page (a form asks for it) and the API (bearer token); at least 16 characters."""
+    web_proxy_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """Header in which a proxy that signs people in (OIDC) names the user; believed from `web_proxies` alone."""
+    web_proxies: tuple[str, ...] = ()
+    """Addresses or networks of the proxies in front of the web page."""
+    web_hosts: tuple[str, ...] = ()
+    """Names by which the web page is called, beside loopback's; others are refused. Empty and not loopback: any."""
+    web_rate: int = Field(default=600, ge=1, le=1_000_000)
+    """Requests that one client may make in a minute; an action counts for ten."""
+    web_upload_mib: float = Field(default=4.0, gt=0, le=1024)
+    """Largest body of a request in MiB."""
 
     @field_validator("home")
     @classmethod
@@ -75,6 +99,20 @@ class Settings(BaseSettings):
         if gap < MIN_GAP_S and not url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]")):
             raise ValueError(f"arXiv asks for at least {MIN_GAP_S:.0f} s between requests, got {gap}")
         return gap
+
+    @field_validator("web_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < MIN_TOKEN:
+            raise ValueError(f"a token has at least {MIN_TOKEN} characters; `openssl rand -hex 24` makes one")
+        return token
+
+    @field_validator("web_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for text in proxies:
+            ipaddress.ip_network(text, strict=False)
+        return proxies
 
     @property
     def store_url(self) -> str:
@@ -107,6 +145,9 @@ class Settings(BaseSettings):
         )
 
 
+MIN_TOKEN = 16
+"""Characters of a token that nobody guesses."""
+
 MIN_GAP_S = 3.0
 """https://info.arxiv.org/help/api/tou.html: no more than one request every three seconds."""
 
@@ -119,7 +160,7 @@ def load_settings(**overrides: Any) -> Settings:
         first = exc.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         got = first.get("input")
-        shown = "" if name in ("lab_token",) else f", got {str(got)[:80]!r}"
+        shown = "" if name in ("lab_token", "web_token") else f", got {str(got)[:80]!r}"
         raise InputError(f"setting RETEST_{name.upper()}: {first['msg']}{shown}") from exc
     except ValueError as exc:
         raise InputError(f"retest.toml cannot be read: {exc}") from exc

@@ -144,6 +144,7 @@ def open_llm(settings: Settings) -> "ChatModel":
         price=Price(*(p or 0.0 for p in prices)),
         base_url=settings.llm_url,
         timeout_s=max(settings.http_timeout_s, 120.0),
+        link_local=settings.link_local,
     )
 
 

@@ -107,7 +107,13 @@ def refresh(
     if webhook is not None and not digest.is_quiet:
         from agent.refresh.webhook import post_digest
 
-        post_digest(digest, webhook, secret=webhook_secret, timeout_s=settings.http_timeout_s)
+        post_digest(
+            digest,
+            webhook,
+            secret=webhook_secret,
+            timeout_s=settings.http_timeout_s,
+            link_local=settings.link_local,
+        )
     return _code(digest)
 
 

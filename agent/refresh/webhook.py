@@ -9,6 +9,7 @@ from collections.abc import Callable
 import httpx
 
 from agent.errors import Final, Retryable
+from agent.outgoing import check_url, transport_for
 from claims.digest import Digest
 from claims.errors import InputError
 
@@ -40,20 +41,22 @@ def post_digest(
     *,
     secret: str | None = None,
     timeout_s: float = 20.0,
+    link_local: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Send a digest and give how many tries it took. Waits 1, 2 and 4 s between tries; redirects are not followed.
 
-    Raises InputError for what is no web address, WebhookRefused (4xx but 408 and 429), WebhookUnreachable.
+    Link-local and metadata addresses are not called unless `link_local`. Raises InputError for what is no web address
+    or may not be called, WebhookRefused (4xx but 408 and 429), WebhookUnreachable.
     """
-    if not url.startswith(("http://", "https://")):
-        raise InputError(f"not a web address: {url[:80]!r}")
+    check_url(url, link_local=link_local)
     body = digest.model_dump_json().encode()
     headers = {"Content-Type": "application/json", NIGHT: str(digest.night)}
     if secret:
         headers[SIGNATURE] = sign(body, secret)
     why = ""
-    with httpx.Client(timeout=timeout_s) as http:
+    transport = transport_for(url, httpx.HTTPTransport(), link_local=link_local)
+    with httpx.Client(timeout=timeout_s, transport=transport) as http:
         for n in range(1, TRIES + 1):
             try:
                 status = http.post(url, content=body, headers=headers).status_code
