@@ -140,6 +140,8 @@ class Digest(_Word):
     """papers and verdicts up to this day"""
     since: date | None = None
     """the night of the digest before this one; None for the first"""
+    missed: int | None = None
+    """scheduled nights since then that did not take place; None without a schedule: every day is one"""
     judge: str
     changes: tuple[Change, ...] = ()
     """verdicts that are others now"""

@@ -20,6 +20,7 @@ COMMANDS = {
     "show": ("agent.cli.held:show", "Show one claim: verdicts, evidence, experiments, dates."),
     "report": ("agent.cli.held:report", "Write a report from what is held; nothing is searched or judged."),
     "refresh": ("agent.cli.refresh:refresh", "One nightly pass: what is new, what it changes, and a digest of it."),
+    "service": ("agent.cli.service:service", "Refresh every night by a schedule, shared by several processes."),
     "due": ("agent.cli.refresh:due", "List the claims that the next refresh will go over, and why."),
     "care": ("agent.cli.refresh:care", "Pin, pause or force a claim."),
     "claims": ("agent.cli.claims:claims", "Add a claim that no document has."),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from agent.errors import Final, Retryable, reason
+from agent.refresh.beat import LEASE_S
 from agent.refresh.night import Night
 from agent.refresh.state import is_gone, state_of
 from agent.sources.mirror import MirrorSource
@@ -16,7 +17,6 @@ from claims.store import Store
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 600.0
 WAIT_S = 0.5
 PLACE = "arXiv"
 

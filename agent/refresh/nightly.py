@@ -5,10 +5,12 @@ arXiv is asked a few times however many claims there are. Processes that work on
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from agent.graph.parts import Parts
+from agent.refresh.beat import LEASE_S, Beat
 from agent.refresh.news import harvest_once, ready_index
 from agent.refresh.night import Night, NightWish, patiently
 from agent.refresh.plan import Due, NightPlan, plan_night
@@ -25,10 +27,18 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Claims that one process works on side by side: searching and judging leave Python's lock."""
+
 BATCH = 8
 """Claims that a process takes at a time: what another one waits for at most before it takes them over."""
-LEASE_S = 300.0
-"""After which the claims of a process that says nothing more may be taken over from another machine."""
+
+
+class Work(NamedTuple):
+    """What a night found to do."""
+
+    plan: NightPlan
+    chosen: list[Due]
+    left: int
+    """due claims that are left for the next night by `max_claims`"""
 
 
 def refresh(
@@ -44,43 +54,55 @@ def refresh(
     A second call for the same day changes nothing, judges nothing and gives the same digest, unless something came in.
     pace: waits before each request to arXiv. Raises StoreError when the night itself can neither be begun nor be told.
     """
-    store = parts.store
     started = time.monotonic()
     try:
-        begun = patiently(lambda: store.begin_night(wish.until, first_state(store).model_dump_json()), sleep)
+        night = begin(wish, parts, index, sleep=sleep)
     except StoreFull as exc:
         nothing = Problem(where="the store", what=f"the night could not begin: {exc}")
         return Digest(night=wish.until, judge=judge_name(parts.judge), problems=(nothing,))
-    night = Night(wish, parts, index, sleep)
     left = 0
     stopped: str | None = None
-    try:
-        left = _work(night, pace)
-    except StoreFull as exc:
-        stopped = str(exc)
-    return tell(night, begun.digest, started, left=left, stopped=stopped)
+    with Beat(parts.store, night.name):
+        try:
+            found = look(night, pace)
+            left = found.left
+            sent = add_seeds(night, [due.claim for due in found.chosen])
+            in_order = sorted(found.chosen, key=lambda due: due.claim.id in sent)
+            work_off(in_order, night, found.plan, sent)
+        except StoreFull as exc:
+            stopped = str(exc)
+        return tell(night, started, left=left, stopped=stopped)
 
 
-def _work(night: Night, pace: Pace) -> int:
-    """Do all of a night but the telling. Gives how many due claims were left for the next one."""
-    wish, store = night.wish, night.store
+def begin(wish: NightWish, parts: Parts, index: PaperIndex, *, sleep: Callable[[float], None] = time.sleep) -> Night:
+    """Begin a night, or take up the one that was begun for this day. Raises StoreFull, StoreLocked."""
+    store = parts.store
+    patiently(lambda: store.begin_night(wish.until, first_state(store).model_dump_json()), sleep)
+    return Night(wish, parts, index, sleep)
+
+
+def look(night: Night, pace: Pace) -> Work:
+    """Harvest, and plan what the night goes over. Raises StoreFull."""
     harvest_once(night, pace=pace, sleep=night.sleep)
     night.can_match = ready_index(night)
-    plan = plan_night(store, wish.until, due_days=wish.due_days)
+    plan = plan_night(night.store, night.wish.until, due_days=night.wish.due_days)
     chosen = plan.due
-    if wish.max_claims is not None:
-        room = max(0, wish.max_claims - len(plan.done))
+    if night.wish.max_claims is not None:
+        room = max(0, night.wish.max_claims - len(plan.done))
         pinned = sum(due.care.pinned for due in plan.due)
         chosen = plan.due[: max(room, pinned)]
-    sent = add_seeds(night, [due.claim for due in chosen])
-    work = {due.claim.id: due for due in sorted(chosen, key=lambda due: due.claim.id in sent)}
-    _work_off(work, night, plan, sent)
-    return len(plan.due) - len(chosen)
+    return Work(plan, chosen, len(plan.due) - len(chosen))
 
 
-def _work_off(work: dict[str, Due], night: Night, plan: NightPlan, sent: Mapping[str, list[str]]) -> None:
-    """Go over the claims, sharing them with whoever works on the same night."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="claim") as pool:
+def work_off(
+    chosen: Iterable[Due], night: Night, plan: NightPlan, sent: Mapping[str, list[str]], *, at_once: int = AT_ONCE
+) -> None:
+    """Go over these claims in their order, sharing them with whoever works on the same night. Raises StoreFull.
+
+    sent: claim to its experiments that the lab works on.
+    """
+    work = {due.claim.id: due for due in chosen}
+    with ThreadPoolExecutor(at_once, thread_name_prefix="claim") as pool:
         _take_and_do(work, night, plan, sent, pool)
 
 

@@ -19,6 +19,8 @@ class NightState(BaseModel):
     """where the appended tables stood when the last digest was read: what came after it is news"""
     since: date | None = None
     """the night of that digest"""
+    missed: int | None = None
+    """scheduled nights before this one that did not take place; None when there is no schedule"""
     end_marks: Marks | None = None
     """where they stood when this night's digest was read"""
     harvested: bool = False

@@ -9,15 +9,11 @@ from claims.digest import Digest, Problem, read_digest
 from claims.errors import StoreFull
 
 
-def tell(
-    night: Night,
-    told: str | None,
-    started: float,
-    *,
-    left: int,
-    stopped: str | None,
-) -> Digest:
-    """Read the digest from what is held, and store it; one that says what was said before is left as it is."""
+def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Digest:
+    """Read the digest from what is held, and store it; one that says what was said before is left as it is.
+
+    started: `time.monotonic()` when this process began; left: due claims for the next night; stopped: what ended it.
+    """
     store, until = night.store, night.wish.until
     night.parts.enter("tell", str(until))
     marks = store.marks()
@@ -36,9 +32,9 @@ def tell(
         since=state.since,
         problems=sorted(state.problems, key=lambda p: (p.claim_id or "", p.where)),
         cost=state.cost(claims=done),
-    )
-    if told is not None:
-        before = Digest.model_validate_json(told)
+    ).model_copy(update={"missed": state.missed})
+    if held.digest is not None:
+        before = Digest.model_validate_json(held.digest)
         if same_findings(before, digest):
             return before
     ended = state.model_copy(update={"end_marks": marks})

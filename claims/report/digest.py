@@ -88,12 +88,11 @@ def _lines(d: Digest) -> Iterator[str]:
 
 def missed_nights(d: Digest) -> str:
     """Say that nights were missed, and that nothing of them is; empty when none was."""
-    days = (d.night - d.since).days - 1 if d.since else 0
+    days = d.missed if d.missed is not None else (d.night - d.since).days - 1 if d.since else 0
     if days <= 0:
         return ""
-    return (
-        f"The last refresh was of {d.since}: {days} {'night was' if days == 1 else 'nights were'} missed, made up here."
-    )
+    before = f"The last refresh was of {d.since}: " if d.since else ""
+    return f"{before}{days} {'night was' if days == 1 else 'nights were'} missed, made up here."
 
 
 def _cost(d: Digest) -> str:

@@ -250,6 +250,17 @@ class NightShelf:
                         return taken
         return taken
 
+    def keep_leases(self, holder: str, seconds: float) -> None:
+        """Let this holder have what it has for some seconds from now."""
+        with self.door.writing("leases") as connection:
+            until = self._now(connection) + seconds
+            connection.execute(LEASES.update().where(LEASES.c.holder == holder).values(until=until))
+
+    def give_back_all(self, holder: str) -> None:
+        """Free whatever this holder has."""
+        with self.door.writing("leases") as connection:
+            connection.execute(LEASES.delete().where(LEASES.c.holder == holder))
+
     def give_back(self, names: Sequence[str], holder: str) -> None:
         """Free what this holder has of these names."""
         with self.door.writing("leases") as connection:

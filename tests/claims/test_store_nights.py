@@ -62,6 +62,19 @@ def test_one_holder_gets_a_lease_until_it_runs_out_or_the_holder_is_gone(store: 
         assert take("two") == ["a", "b", "c"]
 
 
+def test_a_sign_of_life_keeps_what_one_has_and_takes_nothing(store: Store) -> None:
+    def take(holder: str) -> list[str]:
+        return store.take_leases(["a", "b"], holder, seconds=-1, at_most=1, is_gone=lambda name: False)
+
+    assert (take("one"), take("two")) == (["a"], ["a"])
+    store.keep_leases("one", 60)
+    assert take("one") == ["a"]
+    store.keep_leases("one", 60)
+    assert take("two") == ["b"]
+    store.give_back_all("one")
+    assert take("two") == ["a"]
+
+
 def test_a_night_begins_once_and_is_over_with_its_digest(store: Store) -> None:
     night = store.begin_night(NOON.date(), "{}")
     assert store.begin_night(NOON.date(), '{"other": 1}') == night
