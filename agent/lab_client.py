@@ -95,6 +95,11 @@ class LabClient:
         """Close the connections."""
         self._http.close()
 
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The headers that a request of another client needs, such as an asynchronous one that follows events."""
+        return {name: value for name, value in self._http.headers.items() if name.lower() == "authorization"}
+
     def health(self) -> dict[str, Any]:
         """Ask whether the lab answers, and what it has. Needs no token."""
         answer = self._ask("GET", "/health")

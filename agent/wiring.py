@@ -193,6 +193,20 @@ def open_lab(settings: Settings, *, wanted: bool) -> Iterator[Lab]:
         yield lab
 
 
+def find_lab(settings: Settings) -> "LabClient | None":
+    """Give a client of the configured lab, or of the one that runs on this machine now; None where none does.
+
+    The caller closes it. Nothing is started, and a configured lab is not asked whether it answers.
+    """
+    from agent.lab_client import LabClient
+    from agent.lab_process import running_lab
+
+    if settings.lab_url:
+        token = settings.lab_token.get_secret_value() if settings.lab_token else None
+        return LabClient(settings.lab_url, token, timeout_s=settings.http_timeout_s)
+    return running_lab(settings.home)
+
+
 @contextmanager
 def connect_lab(settings: Settings) -> "Iterator[LabClient]":
     """Reach the configured lab, or start one on loopback while the block runs. Raises LabUnreachable, LabRefused."""

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from claims.report import html, numbers, phrases, view
 
@@ -21,10 +22,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    shared = html.environment()
+    shared = html.environment(html.PAGES)
     env.filters |= {name: shared.filters[name] for name in ("words", "marked", "plot")}
     env.globals |= {"numbers": numbers, "phrases": phrases, "MEANING": view.MEANING}
     return env
+
+
+def part(name: str, **context: Any) -> Markup:
+    """Draw a template that is a part of a page."""
+    return Markup(environment().get_template(name).render(context))  # noqa: S704 # our own template, autoescaped
 
 
 def page(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:

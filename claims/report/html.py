@@ -36,12 +36,14 @@ class Frame:
     claims: str | None
     """where a claim's page is, its id left out; None where there is none"""
     experiments: str | None
+    rows: int
+    """evidence rows of one claim that are shown"""
 
 
-REPORT = Frame(top=3, papers=ARXIV, claims=None, experiments=None)
+REPORT = Frame(top=3, papers=ARXIV, claims=None, experiments=None, rows=view.MAX_ROWS)
 """A report: one file, whose papers are on arXiv."""
 
-PAGES = Frame(top=1, papers="/papers/", claims="/claims/", experiments="/experiments/")
+PAGES = Frame(top=1, papers="/papers/", claims="/claims/", experiments="/experiments/", rows=500)
 """The pages of the web server."""
 
 

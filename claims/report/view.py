@@ -188,12 +188,16 @@ class ClaimView:
 
     @property
     def table_rows(self) -> tuple[Row, ...]:
-        """What the evidence table shows: what counts or would have, then the unsure, then a few silent ones."""
+        """What a report's evidence table shows."""
+        return self.listed(MAX_ROWS)
+
+    def listed(self, most: int) -> tuple[Row, ...]:
+        """Give what counts or would have, then the unsure, then a few silent ones."""
         told = [r for r in self.rows if r.counted or r.why_not]
         rest = [r for r in self.rows if not (r.counted or r.why_not)]
         unsure = [r for r in rest if r.unsure]
         silent = sorted((r for r in rest if not r.unsure), key=lambda r: (r.confidence or 0.0, r.evidence.id))
-        return tuple((told + unsure)[: MAX_ROWS - MAX_SILENT] + silent[:MAX_SILENT])
+        return tuple((told + unsure)[: most - MAX_SILENT] + silent[:MAX_SILENT])
 
     @property
     def nothing_changed(self) -> str:

@@ -2,4 +2,8 @@
 
 from fastapi import APIRouter
 
+from agent.web.pages import act, chat, claim, digests, experiments, imports, judge, library, live, papers
+
 router = APIRouter(include_in_schema=False)
+for _part in (library, claim, act, judge, papers, experiments, live, digests, chat, imports):
+    router.include_router(_part.router)
