@@ -19,14 +19,11 @@ from agent.act import OneClaim
 from agent.chat.answer import ask as ask_store
 from agent.chat.show import search_evidence as search_held
 from agent.graph.parts import Step
-from agent.grounding import ground_all
+from agent.lookups import dossier_of
 from agent.settings import Settings
-from agent.wiring import SOURCE_CHOICES, open_sources
-from claims.claim import Anchor
+from agent.wiring import SOURCE_CHOICES
 from claims.clock import Clock
-from claims.dossier import InquiryDossier
-from claims.errors import InputError, MalformedId, RetestError
-from claims.ids import ArxivId
+from claims.errors import RetestError
 from claims.report import render
 from claims.store import Store
 
@@ -39,9 +36,6 @@ INSTRUCTIONS = (
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
-
-MAX_IDS = 100
-"""Ids that one call may ground."""
 
 T = TypeVar("T")
 
@@ -107,12 +101,12 @@ def _add_reading(server: MCPServer[Any], store: Store, settings: Settings, clock
 
         source: auto, arxiv, mirror or library.
         """
-        return await _said(lambda: _ground(ids, source, store, settings))
+        return await _said(lambda: ground(ids, source, store, settings))
 
     @server.tool(annotations=READS)
     async def report(claim: str, format: str = "md") -> str:
         """Write the evidence report of one claim, or of an inquiry (inq-...), as md, html, json, csv or bib."""
-        return await _said(lambda: render(_dossier(store, claim, clock), format))
+        return await _said(lambda: render(dossier_of(store, claim, clock), format))
 
 
 def _add_acting(server: MCPServer[Any], store: Store, settings: Settings, clock: Clock) -> None:
@@ -146,39 +140,6 @@ def _telling(ctx: Context[Any, Any]) -> Callable[[Step], None]:
         anyio.from_thread.run(ctx.report_progress, float(told), None, f"{step.node}: {step.message}"[:300], token=token)
 
     return watch
-
-
-def _ground(ids: list[str], source: str, store: Store, settings: Settings) -> list[dict[str, Any]]:
-    if not 0 < len(ids) <= MAX_IDS:
-        raise InputError(f"give 1 to {MAX_IDS} ids, got {len(ids)}")
-    anchors = []
-    for text in ids:
-        try:
-            found = ArxivId.parse(text)
-            anchors.append(Anchor(arxiv_id=found.base, stated_version=found.version))
-        except MalformedId:
-            anchors.append(Anchor(malformed_id=text[:80]))
-    groundings = ground_all(anchors, list(open_sources(source, store, settings).values()))
-    papers = store.papers([g.paper_id for g in groundings if g.paper_id])
-    return [
-        {
-            "id": text,
-            "status": g.status.value,
-            "problems": [p.message for p in g.problems],
-            "how": g.how,
-            "looked_in": list(g.looked_in),
-            "could_not_look": g.could_not_look,
-            "title": papers[g.paper_id].title if g.paper_id in papers else None,
-        }
-        for text, g in zip(ids, groundings, strict=True)
-    ]
-
-
-def _dossier(store: Store, what: str, clock: Clock) -> InquiryDossier:
-    if what.startswith("inq-"):
-        return store.inquiry_dossier(what)
-    now = clock.now()
-    return InquiryDossier(inquiry=None, claims=(store.dossier(store.claim(what).id),), as_of=now, generated_at=now)
 
 
 def _plain(line: dict[str, Any]) -> dict[str, Any]:

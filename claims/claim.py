@@ -1,11 +1,16 @@
 """A claim: one testable sentence that was asserted on a date, with the papers that an inquiry names as its ground."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from claims.dates import StatedDate
-from claims.ids import ClaimId, PaperId
+from claims.errors import InputError
+from claims.ids import ArxivId, ClaimId, PaperId, claim_slug
+
+MAX_TEXT = 2000
+"""Characters of a claim that a person adds by itself."""
 
 
 class Anchor(BaseModel):
@@ -80,3 +85,27 @@ class Claim(BaseModel):
     """the inquiry it came from"""
     line: int | None = None
     """line of the document, from 1"""
+
+
+def stated_claim(text: str, asserted_on: str, anchors: Iterable[str] = ()) -> Claim:
+    """Read a claim that no document has as an inquiry's line would be read.
+
+    anchors: arXiv ids. Raises InputError, MalformedDate, MalformedId.
+    """
+    from claims.family import family_of, scale_of  # patterns that nobody pays for who only reads claims
+
+    folded = " ".join(text.split())
+    if not any(c.isalpha() for c in folded):
+        raise InputError("the claim is empty: give one testable sentence")
+    if len(folded) > MAX_TEXT:
+        raise InputError(f"the claim has {len(folded):,} characters; one testable sentence has at most {MAX_TEXT:,}")
+    stated = StatedDate.parse(asserted_on)
+    ids = [ArxivId.parse(a) for a in anchors]
+    scale = scale_of(folded)
+    return Claim(
+        id=claim_slug(folded, str(stated)),
+        text=folded,
+        asserted_on=stated,
+        anchors=tuple(Anchor(arxiv_id=i.base, stated_version=i.version) for i in dict.fromkeys(ids)),
+        scope=Scope(family=family_of(folded), scale=Scale(scale) if scale else Scale.LARGE),
+    )

@@ -1,17 +1,8 @@
 """`retest claims add`: hold a claim that no inquiry document has."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
-from claims.errors import InputError
-
-if TYPE_CHECKING:
-    from claims.claim import Claim
-
-MAX_TEXT = 2000
-"""Characters of a claim."""
 
 
 @click.group("claims")
@@ -30,9 +21,10 @@ def add(ctx: click.Context, text: str, asserted_on: str, anchors: tuple[str, ...
     set_up_logging(ctx.obj["debug"])
     from agent.settings import load_settings
     from agent.wiring import open_store
+    from claims.claim import stated_claim
     from claims.errors import NotHeld
 
-    made = make_claim(text, asserted_on, anchors)
+    made = stated_claim(text, asserted_on, anchors)
     with open_store(load_settings()) as store:
         try:
             store.claim(made.id)
@@ -48,27 +40,3 @@ def add(ctx: click.Context, text: str, asserted_on: str, anchors: tuple[str, ...
     out.print(f"    {plain(made.text)}", soft_wrap=True)
     out.print("held; /retest in `retest chat` searches for newer work on it" if new else "was held before")
     return 0
-
-
-def make_claim(text: str, asserted_on: str, anchors: tuple[str, ...]) -> "Claim":
-    """Read a claim as an inquiry's line would be read. Raises InputError, MalformedDate, MalformedId."""
-    from claims.claim import Anchor, Claim, Scale, Scope
-    from claims.dates import StatedDate
-    from claims.family import family_of, scale_of
-    from claims.ids import ArxivId, claim_slug
-
-    folded = " ".join(text.split())
-    if not any(c.isalpha() for c in folded):
-        raise InputError("the claim is empty: give one testable sentence")
-    if len(folded) > MAX_TEXT:
-        raise InputError(f"the claim has {len(folded):,} characters; one testable sentence has at most {MAX_TEXT:,}")
-    stated = StatedDate.parse(asserted_on)
-    ids = [ArxivId.parse(a) for a in anchors]
-    scale = scale_of(folded)
-    return Claim(
-        id=claim_slug(folded, str(stated)),
-        text=folded,
-        asserted_on=stated,
-        anchors=tuple(Anchor(arxiv_id=i.base, stated_version=i.version) for i in dict.fromkeys(ids)),
-        scope=Scope(family=family_of(folded), scale=Scale(scale) if scale else Scale.LARGE),
-    )

@@ -50,41 +50,14 @@ def read_bytes(path: Path) -> bytes:
 def import_(ctx: click.Context, inquiry: Path, as_json: bool) -> int:
     """Parse INQUIRY (a file, or - for standard input) and show what was understood. Nothing is stored."""
     set_up_logging(ctx.obj["debug"])
+    from agent.lookups import inquiry_document
+
     read, _ = read_document(inquiry)
     if as_json:
         print_json(inquiry_document(read))
     else:
         show_inquiry(read)
     return 0
-
-
-def inquiry_document(read: "Inquiry") -> dict[str, Any]:
-    """Give a parsed inquiry in the shape that scripts depend on."""
-    return {
-        "id": read.id,
-        "question": read.question,
-        "claims": [
-            {
-                "id": claim.id,
-                "text": claim.text,
-                "asserted_on": str(claim.asserted_on),
-                "stated_dates": [str(claim.asserted_on)],
-                "anchors": [anchor.model_dump(mode="json") for anchor in claim.anchors],
-                "ungrounded": not any(anchor.arxiv_id for anchor in claim.anchors),
-                "family": claim.scope.family,
-                "note": claim.note,
-                "line": claim.line,
-            }
-            for claim in read.claims
-        ],
-        "anchors": [anchor.model_dump(mode="json") for anchor in read.anchors],
-        "tasks": [task.model_dump(mode="json") for task in read.tasks],
-        "notes": [note.model_dump(mode="json") for note in read.notes],
-        "questions": [question.model_dump(mode="json") for question in read.questions],
-        "body": read.model_dump(mode="json")["body"],
-        "flag_ungrounded": read.flag_ungrounded,
-        "warnings": [warning.model_dump(mode="json") for warning in read.warnings],
-    }
 
 
 def show_inquiry(read: "Inquiry") -> None:
@@ -122,6 +95,7 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
     if not ids and file is None:
         raise click.UsageError("name at least one arXiv id, or a --file")
     from agent.grounding import ground_all
+    from agent.lookups import grounding_document
     from agent.settings import load_settings
     from agent.wiring import open_sources, open_store
     from claims.grounding import GroundingStatus
@@ -188,20 +162,6 @@ def look_up(source: Any, ids: list[str]) -> dict[str, Any]:
     except (Retryable, Final, CouldNotLook):
         return {}
     return found
-
-
-def grounding_document(name: str, g: "Grounding", papers: dict[str, Any]) -> dict[str, Any]:
-    """Give one grounding in the shape that scripts depend on."""
-    paper = papers.get(g.paper_id or "")
-    return {
-        "id": name,
-        "status": g.status.value,
-        "problems": [p.model_dump(mode="json") for p in g.problems],
-        "paper": paper.model_dump(mode="json", exclude={"abstract", "finding"}) if paper else None,
-        "how": g.how,
-        "looked_in": list(g.looked_in),
-        "could_not_look": g.could_not_look,
-    }
 
 
 def show_groundings(results: list[tuple[str, "Grounding"]], papers: dict[str, Any]) -> None:

@@ -12,8 +12,7 @@ from claims.errors import InputError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from claims.dossier import Dossier, InquiryDossier
-    from claims.store import Store
+    from claims.dossier import Dossier
 
 DAY = click.DateTime(["%Y-%m-%d"])
 FORMATS = ("md", "html", "json", "csv", "bib")
@@ -133,12 +132,14 @@ def show_dossier(d: "Dossier") -> None:
 def report(ctx: click.Context, what: str | None, format_name: str, as_of: Any, out: Path | None, as_json: bool) -> int:
     """Write the report of a claim or an inquiry (WHAT; everything when not given) from what is held."""
     set_up_logging(ctx.obj["debug"])
+    from agent.lookups import dossier_of
     from agent.settings import load_settings
     from agent.wiring import open_store
+    from claims.clock import SystemClock
     from claims.report import render
 
     with open_store(load_settings()) as store:
-        dossier = find_dossier(store, what, moment(as_of))
+        dossier = dossier_of(store, what, SystemClock(), as_of=moment(as_of))
     content = render(dossier, "json" if as_json else format_name)
     data = content.encode()
     if out is None:
@@ -151,23 +152,3 @@ def report(ctx: click.Context, what: str | None, format_name: str, as_of: Any, o
         raise InputError(f"cannot write {out}: {exc.strerror}") from exc
     console(stderr=True).print(f"wrote {out}")
     return 0
-
-
-def find_dossier(store: "Store", what: str | None, as_of: "datetime | None") -> "InquiryDossier":
-    """Read the dossier of an inquiry, of one claim, or of everything. Raises NotHeld."""
-    from claims.clock import SystemClock
-    from claims.dossier import InquiryDossier
-
-    if what and what.startswith("inq-"):
-        return store.inquiry_dossier(what, as_of=as_of)
-    inquiries = store.inquiries()
-    if what is None and len(inquiries) == 1:
-        return store.inquiry_dossier(inquiries[0].id, as_of=as_of)
-    ids = [store.claim(what).id] if what else [claim.id for claim in store.claims()]
-    now = SystemClock().now()
-    return InquiryDossier(
-        inquiry=None,
-        claims=tuple(store.dossier(claim_id, as_of=as_of) for claim_id in ids),
-        as_of=as_of or now,
-        generated_at=now,
-    )

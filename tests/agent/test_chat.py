@@ -11,7 +11,7 @@ from agent.chat.gate import NOT_HELD
 from agent.chat.intents import Intent, intents, wanted_action, window_months
 from agent.chat.reply import Kind, Reply, Sentence
 from agent.chat.show import search_evidence, shown
-from agent.cli.claims import make_claim
+from claims.claim import stated_claim
 from claims.clock import FrozenClock
 from claims.dossier import InquiryDossier
 from claims.errors import InputError, MalformedDate, MalformedId
@@ -306,10 +306,10 @@ def test_an_action_is_read_from_an_order_and_never_from_a_question() -> None:
 
 
 def test_a_claim_of_ones_own_is_read_as_an_inquirys_line_would_be() -> None:
-    made = make_claim("DPO on correct and incorrect  function calls beats SFT.", "2024-05", ("arXiv:2410.18890v2",))
+    made = stated_claim("DPO on correct and incorrect  function calls beats SFT.", "2024-05", ("arXiv:2410.18890v2",))
     assert (made.scope.family, str(made.asserted_on)) == ("contrastive-pairs", "2024-05")
     assert (made.anchors[0].arxiv_id, made.anchors[0].stated_version) == ("2410.18890", 2)
-    assert make_claim(made.text, "2024-05", ()).id == made.id
+    assert stated_claim(made.text, "2024-05", ()).id == made.id
     for text, on, anchors, error in (
         ("  ", "2024", (), InputError),
         ("x" * 3000, "2024", (), InputError),
@@ -317,11 +317,11 @@ def test_a_claim_of_ones_own_is_read_as_an_inquirys_line_would_be() -> None:
         ("It holds.", "2024", ("nonsense",), MalformedId),
     ):
         with pytest.raises(error):
-            make_claim(text, on, anchors)
+            stated_claim(text, on, anchors)
 
 
 def test_a_claim_that_was_added_can_be_asked_about_at_once(filled: Store, tmp_path: Path) -> None:
-    mine = make_claim("Speculative decoding keeps the output distribution.", "2023-02", ())
+    mine = stated_claim("Speculative decoding keeps the output distribution.", "2023-02", ())
     assert not ask(filled, "Does speculative decoding keep the output distribution?", CLOCK).held
     filled.put_claim(mine)
     assert ask(filled, "Does speculative decoding keep the output distribution?", CLOCK).claim_ids == (mine.id,)
