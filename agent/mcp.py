@@ -20,6 +20,7 @@ from agent.chat.answer import ask as ask_store
 from agent.chat.show import search_evidence as search_held
 from agent.graph.parts import Step
 from agent.lookups import dossier_of
+from agent.lookups import ground_ids as ground
 from agent.settings import Settings
 from agent.wiring import SOURCE_CHOICES
 from claims.clock import Clock
