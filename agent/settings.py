@@ -1,8 +1,11 @@
-"""What can be set: environment `RETEST_*`, then `retest.toml` in the working folder, then in the data folder."""
+"""What can be set: environment `RETEST_*`, files that `RETEST_*_FILE` name, then `retest.toml` in the working folder,
+then in the data folder."""
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -14,6 +17,7 @@ from pydantic_settings import (
 )
 
 from claims.errors import InputError
+from claims.secret_files import SecretFiles
 
 
 def _default_home() -> Path:
@@ -29,6 +33,8 @@ class Settings(BaseSettings):
     """Folder for the database, the mirror's index, checkpoints and the lab's runs."""
     database_url: str | None = None
     """SQLAlchemy URL of the store; a SQLite file in `home` when unset. `postgresql://` means psycopg 3."""
+    database_password: SecretStr | None = None
+    """Password of that URL's user, where the URL has none."""
     arxiv_url: str = "https://export.arxiv.org/api/query"
     """The arXiv API; point it at another server for tests."""
     oai_url: str = "https://oaipmh.arxiv.org/oai"
@@ -55,6 +61,8 @@ class Settings(BaseSettings):
     """Chat model for `--judge llm` and for chat, as `provider:model`; unset means that none is asked."""
     llm_url: str | None = None
     """Base URL of an OpenAI-compatible server (vLLM, Ollama, llama.cpp)."""
+    llm_key: SecretStr | None = None
+    """Key of the model's provider; the provider's own variable (`OPENAI_API_KEY`, ...) when unset."""
     llm_usd_in: float | None = Field(default=None, ge=0)
     """Dollars for a million tokens that the model reads; 0 for a server of one's own. A budget needs it."""
     llm_usd_out: float | None = Field(default=None, ge=0)
@@ -63,6 +71,34 @@ class Settings(BaseSettings):
     """When `retest service` refreshes: five fields, minute first. arXiv announces at 00:00 UTC."""
     refresh_tz: str = "UTC"
     """IANA time zone in which `refresh_cron` is read."""
+    webhook: str | None = None
+    """Web address that gets each digest as JSON by POST."""
+    webhook_secret: SecretStr | None = None
+    """Signs what is posted there (HMAC-SHA256)."""
+    mail_to: tuple[str, ...] = ()
+    """Addresses that get each digest by e-mail."""
+    mail_from: str | None = None
+    """The sender's address; the first of `mail_to` when unset."""
+    smtp_host: str | None = None
+    """Mail server that takes the digests; without one no mail is sent."""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    """Its port: 587, 465 with `tls`, 25 with `none` when unset."""
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    """`tls` from the first byte on, `starttls`, or `none`: without encryption no password is sent but to loopback."""
+    smtp_ca: Path | None = None
+    """Certificates (PEM) to trust, for a server of one's own; the system's when unset."""
+    smtp_user: str | None = None
+    """Name to log in with; none when unset."""
+    smtp_password: SecretStr | None = None
+    """Password of `smtp_user`."""
+    log: Literal["plain", "json"] = "plain"
+    """How log lines on stderr are written; `json`: one object a line, with ids."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port on which `retest service` serves Prometheus metrics; needs the extra `metrics`. Unset: none."""
+    metrics_host: str = "127.0.0.1"
+    """Address of that."""
+    otel_url: str | None = None
+    """Where `retest refresh` and `service` send traces, as http://127.0.0.1:4318/v1/traces; needs the extra `otel`."""
     nli_model: str | None = None
     """Hub id or path of the sequence-classification model that the lab serves for `--judge nli`."""
     budget_usd: float = Field(default=1.0, ge=0)
@@ -100,6 +136,14 @@ class Settings(BaseSettings):
             raise ValueError(f"arXiv asks for at least {MIN_GAP_S:.0f} s between requests, got {gap}")
         return gap
 
+    @field_validator("mail_to", "mail_from")
+    @classmethod
+    def _addresses(cls, given: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
+        for text in (given,) if isinstance(given, str) else given or ():
+            if not _ADDRESS.fullmatch(text):
+                raise ValueError(f"not an e-mail address: {text[:80]!r}")
+        return given
+
     @field_validator("web_token")
     @classmethod
     def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
@@ -118,7 +162,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The store's SQLAlchemy URL, filled in."""
         if self.database_url:
-            return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+            url = self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+            if self.database_password is None:
+                return url
+            password = quote(self.database_password.get_secret_value(), safe="")
+            return _USER_ALONE.sub(lambda found: f"{found[1]}:{password}@", url, count=1)
         return f"sqlite:///{self.home / 'retest.sqlite3'}"
 
     @property
@@ -135,15 +183,32 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, `./retest.toml`, `retest.toml` in the default home."""
+        """Order the sources: arguments, environment, `*_FILE`, `./retest.toml`, `retest.toml` in the default home."""
         del dotenv_settings, file_secret_settings
         files = [Path("retest.toml"), _default_home() / "retest.toml"]
         return (
             init_settings,
             env_settings,
+            SecretFiles(settings_cls),
             *(TomlConfigSettingsSource(settings_cls, file) for file in files if file.is_file()),
         )
 
+
+SECRETS = (
+    "lab_token",
+    "web_token",
+    "webhook_secret",
+    "smtp_password",
+    "database_url",
+    "database_password",
+    "llm_key",
+)
+"""Settings whose value is never shown."""
+
+_USER_ALONE = re.compile(r"^([a-z0-9+]+://[^/@:]+)@")
+"""The start of a URL that names a user and no password."""
+
+_ADDRESS = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,255}")
 
 MIN_TOKEN = 16
 """Characters of a token that nobody guesses."""
@@ -160,7 +225,7 @@ def load_settings(**overrides: Any) -> Settings:
         first = exc.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         got = first.get("input")
-        shown = "" if name in ("lab_token", "web_token") else f", got {str(got)[:80]!r}"
+        shown = "" if name.split(".")[0] in SECRETS else f", got {str(got)[:80]!r}"
         raise InputError(f"setting RETEST_{name.upper()}: {first['msg']}{shown}") from exc
     except ValueError as exc:
         raise InputError(f"retest.toml cannot be read: {exc}") from exc

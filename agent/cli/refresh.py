@@ -35,8 +35,13 @@ FORMATS = ("md", "html", "json", "atom")
 @click.option("--explain", "explained", metavar="CLAIM", help="Change nothing; say why CLAIM stands where it stands.")
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="md", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="File for the digest; stdout when not given.")
-@click.option("--webhook", metavar="URL", help="Also POST the digest as JSON there, unless nothing happened.")
-@click.option("--webhook-secret", envvar="RETEST_WEBHOOK_SECRET", help="Signs what is sent (HMAC-SHA256).")
+@click.option(
+    "--webhook",
+    metavar="URL",
+    help="Also POST the digest as JSON there, unless nothing happened. Default: RETEST_WEBHOOK.",
+)
+@click.option("--webhook-secret", help="Signs what is sent (HMAC-SHA256). Default: RETEST_WEBHOOK_SECRET.")
+@click.option("--no-send", is_flag=True, help="Send the digest to nobody, whatever the settings say.")
 @json_option
 @click.pass_context
 def refresh(
@@ -53,17 +58,19 @@ def refresh(
     out: Path | None,
     webhook: str | None,
     webhook_secret: str | None,
+    no_send: bool,
     as_json: bool,
 ) -> int:
     """Go over the claims that are due, and tell what changed and why.
 
     Run it every night: asked again for the same day it goes on where it was stopped, or changes nothing. Exit code 1:
-    something could not be done, the digest says what; 3: nothing could be looked at.
+    something could not be done, which the digest says, or the digest could not be sent; 3: nothing could be looked at.
     """
     set_up_logging(ctx.obj["debug"])
     from agent.graph.parts import Parts
     from agent.refresh import NightWish, explain
     from agent.refresh import refresh as refresh_night
+    from agent.refresh.deliver import Receivers, receivers
     from agent.settings import load_settings
     from agent.wiring import Lab, open_index, open_judge, open_store, pace
     from claims.clock import SystemClock
@@ -83,6 +90,7 @@ def refresh(
         harvest=not no_harvest,
         oai_url=settings.oai_url,
     )
+    sent_to = Receivers() if no_send else receivers(settings, webhook=webhook, secret=webhook_secret)
     with open_store(settings, clock) as store, _lab_if_needed(store, settings, wish.seeds_budget) as lab:
         assert isinstance(lab, Lab)
         parts = Parts(
@@ -103,18 +111,9 @@ def refresh(
                 _show_explained(found)
             return 0
         digest = refresh_night(wish, parts, index, pace=pace(store, settings))
-    _write(render_digest(digest, "json" if as_json else format_name), out)
-    if webhook is not None and not digest.is_quiet:
-        from agent.refresh.webhook import post_digest
-
-        post_digest(
-            digest,
-            webhook,
-            secret=webhook_secret,
-            timeout_s=settings.http_timeout_s,
-            link_local=settings.link_local,
-        )
-    return _code(digest)
+        _write(render_digest(digest, "json" if as_json else format_name), out)
+        unsent = sent_to.deliver(digest, store, clock)
+    return _code(digest) or (1 if unsent else 0)
 
 
 @contextmanager

@@ -36,6 +36,10 @@ class NightState(BaseModel):
     problems: list[Problem] = []
     """one for each place and claim; gone when a later try succeeds"""
     seconds: float = 0.0
+    delivered: dict[str, str] = {}
+    """way (webhook, mail) to the digest that was sent by it"""
+    undelivered: dict[str, str] = {}
+    """way to why the digest could not be sent by it"""
 
     def with_problem(self, problem: Problem) -> "NightState":
         """Note what could not be done, in place of what was said of the same place and claim before."""

@@ -78,7 +78,7 @@ class Desk:
         *,
         pace: Pace,
         lab: Callable[[], AbstractContextManager[Lab]],
-        deliver: Callable[[Digest], None] = lambda digest: None,
+        deliver: Callable[[Digest], object] = lambda digest: None,
         missed: Callable[[Store, date], int | None] = lambda store, night: None,
     ) -> None:
         """Prepare; nothing is opened yet.

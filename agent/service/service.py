@@ -8,6 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from agent.graph.parts import Parts
+from agent.refresh.deliver import receivers
 from agent.refresh.night import NightWish
 from agent.refresh.state import holder
 from agent.service.desk import Desk, Order
@@ -64,6 +65,7 @@ def missed_before(timetable: Timetable, clock: Clock, store: Store, night: date)
 def serving(settings: Settings, clock: Clock, order: Order, *, takes_part: bool = True) -> Iterator[Service]:
     """Take part in nights while the block runs. Raises InputError, StoreError."""
     timetable = Timetable(settings.refresh_cron, settings.refresh_tz)
+    send_to = receivers(settings)
     open_judge(order.judge, settings)  # what is not configured is said now, not in the night
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings, clock))
@@ -85,6 +87,7 @@ def serving(settings: Settings, clock: Clock, order: Order, *, takes_part: bool 
             lambda given: wish(given, settings),
             pace=pace(store, settings),
             lab=lambda: open_lab(settings, wanted=True),
+            deliver=lambda digest: send_to.deliver(digest, store, clock),
             missed=lambda held, night: missed_before(timetable, clock, held, night),
         )
         roll = Roll(store, holder())
