@@ -142,8 +142,9 @@ def _environment(home: Path, env: Mapping[str, str]) -> dict[str, str]:
         paths.insert(0, str(root))
     # The working folder comes last: a protocol of one's own may lie there, but nothing in it hides a package.
     paths.append(str(Path.cwd()))
+    ours = {name: value for name, value in os.environ.items() if name != "RETEST_LAB_TOKEN_FILE"}
     return {
-        **os.environ,
+        **ours,
         **env,
         "PYTHONPATH": os.pathsep.join(paths),
         "RETEST_HOME": str(home),

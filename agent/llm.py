@@ -68,11 +68,13 @@ class ChatModel:
         timeout_s: float = 120.0,
         max_tokens: int = 1024,
         link_local: bool = False,
+        key: str | None = None,
     ) -> None:
         """Prepare; nothing is sent. `folder` gets `llm.sqlite3`, the cache and the log of calls.
 
-        link_local: let `base_url` lead to a link-local or metadata address. Raises InputError when the name, the
-        provider's package or its key is missing, or the address may not be called.
+        key: the provider's; its own environment variable counts when None. link_local: let `base_url` lead to a
+        link-local or metadata address. Raises InputError when the name, the provider's package or its key is missing,
+        or the address may not be called.
         """
         self.name = name
         self._budget_usd = budget_usd
@@ -88,7 +90,7 @@ class ChatModel:
                 "CREATE TABLE IF NOT EXISTS calls (at TEXT, model TEXT, prompt TEXT, key TEXT, tokens_in INTEGER, "
                 "tokens_out INTEGER, usd REAL)"
             )
-        self._model = _chat_model(name, base_url, timeout_s, max_tokens, link_local=link_local)
+        self._model = _chat_model(name, base_url, timeout_s, max_tokens, link_local=link_local, key=key)
 
     @property
     def spent_usd(self) -> float:
@@ -191,7 +193,9 @@ def _text_of(said: Any) -> str:
     return text
 
 
-def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: int, *, link_local: bool) -> Any:
+def _chat_model(
+    name: str, base_url: str | None, timeout_s: float, max_tokens: int, *, link_local: bool, key: str | None
+) -> Any:
     provider, separator, model = name.partition(":")
     if not separator or not provider or not model:
         raise InputError(f"RETEST_LLM: expected provider:model, such as openai:gpt-5.2, got {name!r}")
@@ -200,9 +204,11 @@ def _chat_model(name: str, base_url: str | None, timeout_s: float, max_tokens: i
     except ImportError as exc:
         raise InputError("language models need LangChain: pip install 'retest[llm]'") from exc
     options: dict[str, Any] = {"temperature": 0, "timeout": timeout_s, "max_tokens": max_tokens, "max_retries": 2}
+    if key:
+        options["api_key"] = key
     if base_url:
-        # A server of one's own wants no key, but the client insists on one.
-        options |= {"base_url": base_url, "api_key": "none"}
+        # A server of one's own mostly wants no key, but the client insists on one.
+        options |= {"base_url": base_url, "api_key": key or "none"}
         check_url(base_url, link_local=link_local)
         if provider == "openai":
             options["http_client"] = _guarded_client(base_url, link_local=link_local)

@@ -145,6 +145,7 @@ def open_llm(settings: Settings) -> "ChatModel":
         base_url=settings.llm_url,
         timeout_s=max(settings.http_timeout_s, 120.0),
         link_local=settings.link_local,
+        key=settings.llm_key.get_secret_value() if settings.llm_key else None,
     )
 
 

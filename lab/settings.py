@@ -1,4 +1,5 @@
-"""What can be set on the lab: environment `RETEST_HOME` and `RETEST_LAB_*`, or arguments."""
+"""What can be set on the lab: environment `RETEST_HOME` and `RETEST_LAB_*`, files that `RETEST_LAB_*_FILE` name, or
+arguments."""
 
 import os
 from pathlib import Path
@@ -6,8 +7,10 @@ from typing import Literal
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from claims.errors import InputError
+from claims.secret_files import SecretFiles
 from lab.errors import LabError
 
 
@@ -74,6 +77,21 @@ class LabSettings(BaseSettings):
             name = str(first["loc"][0]) if first["loc"] else "?"
             shown = name if name.isupper() else f"RETEST_LAB_{name.upper()}"
             raise LabError(f"setting {shown}: {first['msg']}") from exc
+        except InputError as exc:
+            raise LabError(str(exc)) from exc
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, `*_FILE`."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @property
     def control_url(self) -> str:

@@ -17,6 +17,8 @@ class ChatServer:
     def __init__(self, url: str) -> None:
         self.url = url
         self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        """what each request had under Authorization"""
 
 
 @contextmanager
@@ -27,6 +29,7 @@ def chat_server(script: Script) -> Iterator[ChatServer]:
         def do_POST(self) -> object:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             served.requests.append(body)
+            served.keys.append(self.headers["Authorization"])
             said = script(body)
             status = said if isinstance(said, int) else 200
             if status == 200 and body.get("stream"):
