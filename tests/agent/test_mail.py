@@ -108,10 +108,11 @@ def test_a_server_that_is_busy_gets_it_later() -> None:
 def test_a_refused_login_is_not_repeated_and_the_password_not_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with MailServer(login=LOGIN) as server, pytest.raises(MailRefused) as refusal:
-        mail_digest(DIGEST, box(server, user="ada", password="not-the-password"), CLOCK, sleep=unslept)
+        made = box(server, user="ada", password="not-the-password")
+        mail_digest(DIGEST, made, CLOCK, sleep=unslept)
     assert len(server.logins) == 2  # of one try: first as PLAIN, then as LOGIN
     assert "535" in str(refusal.value)
-    assert "not-the-password" not in f"{refusal.value}{caplog.text}{box(server, password='not-the-password')!r}"
+    assert "not-the-password" not in f"{refusal.value}{caplog.text}{made!r}"
 
 
 def test_a_refused_message_is_not_repeated() -> None:
