@@ -6,15 +6,19 @@ opened is an answer with its reason, and the next request tries again.
 
 import threading
 from contextlib import ExitStack
-from typing import Annotated
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from agent.settings import Settings
 from agent.web.jobs import Jobs
-from agent.wiring import open_store
+from agent.wiring import open_llm, open_store
 from claims.clock import Clock, SystemClock
 from claims.store import Store
+
+if TYPE_CHECKING:
+    from agent.llm import ChatModel
 
 
 class Door:
@@ -28,6 +32,7 @@ class Door:
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._store: Store | None = None
+        self._model: tuple[date, ChatModel] | None = None
 
     @property
     def store(self) -> Store:
@@ -36,6 +41,19 @@ class Door:
             if self._store is None:
                 self._store = self._open.enter_context(open_store(self.settings, self.clock))
             return self._store
+
+    def chat_model(self) -> "ChatModel | None":
+        """Give the configured chat model; None where none is. Its budget is for one day of this server.
+
+        Raises InputError when it cannot be had as it is configured.
+        """
+        if not self.settings.llm:
+            return None
+        today = self.clock.now().date()
+        with self._lock:
+            if self._model is None or self._model[0] != today:
+                self._model = (today, open_llm(self.settings))
+            return self._model[1]
 
     def close(self) -> None:
         """Close what was opened, and let jobs stop at their next step."""
@@ -66,6 +84,9 @@ def _clock(request: Request) -> Clock:
 def _jobs(request: Request) -> Jobs:
     return door_of(request).jobs
 
+
+DoorDep = Annotated[Door, Depends(door_of)]
+"""Everything that outlives a request."""
 
 StoreDep = Annotated[Store, Depends(_store)]
 """`def page(request: Request, store: StoreDep)`: the store."""

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from claims.report import html, numbers, phrases, view
+from claims.report.text import visible
 
 
 @cache
@@ -23,7 +24,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     shared = html.environment(html.PAGES)
-    env.filters |= {name: shared.filters[name] for name in ("words", "marked", "plot")}
+    env.filters |= {name: shared.filters[name] for name in ("words", "marked", "plot")} | {"visible": visible}
     env.globals |= {"numbers": numbers, "phrases": phrases, "MEANING": view.MEANING}
     return env
 
