@@ -148,16 +148,26 @@ class ClaimShelf:
         return n
 
     def groundings(
-        self, *, inquiry_id: str | None = None, claim_id: str | None = None, as_of: datetime | date | None = None
+        self,
+        *,
+        inquiry_id: str | None = None,
+        claim_id: str | None = None,
+        paper_id: str | None = None,
+        as_of: datetime | date | None = None,
     ) -> list[Grounding]:
-        """Give the newest grounding of each citation, of an inquiry, a claim, both or all."""
+        """Give the newest grounding of each citation: of an inquiry, a claim, a paper, all these, or everything."""
         query: sa.ColumnElement[bool] = sa.true()
         if inquiry_id is not None:
             query = sa.and_(query, GROUNDINGS.c.inquiry_id == inquiry_id)
         if claim_id is not None:
             query = sa.and_(query, GROUNDINGS.c.claim_id == claim_id)
+        if paper_id is not None:
+            named = sa.select(GROUNDINGS.c.anchor_digest).where(GROUNDINGS.c.paper_id == paper_id)
+            query = sa.and_(query, GROUNDINGS.c.anchor_digest.in_(named))
         with self.door.reading() as connection:
-            return [grounding for _, grounding in load_groundings(connection, query, moment(as_of))]
+            found = [grounding for _, grounding in load_groundings(connection, query, moment(as_of))]
+        # A citation that was taken for this paper once may be found to be another one since.
+        return [grounding for grounding in found if paper_id in (None, grounding.paper_id)]
 
     def add_searches(self, records: Iterable[SearchRecord]) -> None:
         """Append searches as they were done; the same record is held once. Raises NotHeld for an unknown claim."""

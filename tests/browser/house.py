@@ -16,14 +16,14 @@ from agent.web.journal import JobKind, Journal
 from claims.claim import Anchor, Claim, Scope
 from claims.clock import Clock, FrozenClock
 from claims.digest import Change, Contrary, Cost, Digest, ExperimentNews, Ground, Problem, Withdrawal
-from claims.evidence import Quote, Stance
-from claims.experiment import ExperimentSpec, Outcome, RunSpec, RunState, RunView
+from claims.evidence import Evidence, Quote, Stance
+from claims.experiment import ExperimentSpec, ExperimentView, Outcome, RunSpec, RunState, RunView
 from claims.inquiry import Inquiry, ParseWarning, ResearchQuestion, Task
 from claims.paper import TextField
 from claims.store import Store
 from claims.verdict import VerdictKind, decide
 from tests.chat_store import fill
-from tests.dossiers import experiment, paper, weighed
+from tests.dossiers import experiment, full, paper, weighed
 from tests.factories import NOON
 
 HOSTILE = (
@@ -38,25 +38,32 @@ HOSTILE_CLAIM = "hostile-claim-000001"
 HOSTILE_PAPER = "2603.00009"
 RUNNING = ExperimentSpec(protocol="data-quantity", protocol_version=1, profile="small", claim_id=CLAIM)
 NIGHT = date(2026, 8, 20)
-WORDS = (
-    "Why papers contradict it: in settings with few examples and long answers the quality of each example decides, and "
-    "what was measured on short answers does not carry over."
-)
 
 
 def furnish(home: Path, url: str) -> str:
     """Fill a home, and give the id of the job that waits for approval."""
     clock = FrozenClock(NOON)
-    with Store.open(url, clock=clock) as store:
-        made = fill(store)
-        for back in (400, 200):
-            # What was held earlier, so that there is a history to look at.
-            store.clock = FrozenClock(NOON - timedelta(days=back))
+    with Store.open(url, clock=FrozenClock(NOON - timedelta(days=500))) as store:
+        _what_was_held_before(store)
         store.clock = clock
+        made = fill(store)
         _hostile(store)
         store.put_experiment(_running())
         _night(store, made.claims[0].claim)
     return _waiting(home)
+
+
+def _what_was_held_before(store: Store) -> None:
+    made = full()
+    assert made.inquiry is not None
+    first = made.claims[0]
+    store.put_inquiry(made.inquiry)
+    held: list[Evidence] = []
+    for item, back in ((None, 400), (first.evidence[2], 200), (first.evidence[0], 60)):
+        held += [item] if item else []
+        at = NOON - timedelta(days=back)
+        store.clock = FrozenClock(at)
+        store.record_verdict(decide(first.claim, held, at.date()))
 
 
 def _hostile(store: Store) -> None:
@@ -120,7 +127,7 @@ def _hostile(store: Store) -> None:
     )
 
 
-def _running() -> "object":
+def _running() -> ExperimentView:
     runs = tuple(
         RunView(
             id=RUNNING.run(seed).id,

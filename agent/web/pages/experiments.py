@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from agent.errors import AgentError
 from agent.web.door import JobsDep, SettingsDep, StoreDep
-from agent.web.journal import JobKind, JobState
+from agent.web.journal import Job, JobKind, JobState
 from agent.web.render import page
 from agent.wiring import find_lab
 from claims.claim import Claim
@@ -50,10 +50,16 @@ def experiment(
         section=experiment_section(view, {}),
         evidence=[e for e in own if isinstance(e, ExperimentEvidence) and e.experiment_id == view.id],
         done=sum(run.state.is_final for run in view.runs),
-        job=next((j for j in jobs.list(claim.id) if j.kind is JobKind.EXPERIMENT and not j.is_over), None)
-        if claim
-        else None,
+        job=_at_work(view, jobs) if claim else None,
     )
+
+
+def _at_work(view: ExperimentView, jobs: JobsDep) -> Job | None:
+    """Find the job that waits with, or is at work on, more seeds of an experiment."""
+    for job in jobs.list(view.spec.claim_id):
+        if job.kind is JobKind.EXPERIMENT and not job.is_over and job.wish.get("profile") == view.spec.profile:
+            return job
+    return None
 
 
 def _newest(experiment_id: str, store: Store, settings: SettingsDep) -> tuple[ExperimentView, str]:

@@ -72,9 +72,15 @@ def paper(request: Request, paper_id: str, store: StoreDep, clock: ClockDep) -> 
         paper=held,
         bearing=sorted(bearing, key=lambda b: (b.row.stance == "neutral", not b.row.counted)),
         more=claim_ids[MAX_CLAIMS:],
-        anchor_of=[c for c in store.claims() if any(a.arxiv_id == id for a in c.anchors)],
+        ground_of=_ground_of(id, store),
         bibtex=entry(held),
     )
+
+
+def _ground_of(paper_id: str, store: Store) -> list[Claim]:
+    """Find the claims that name a paper as their ground, by its id or by what it was found to be."""
+    found = {g.claim_id for g in store.groundings(paper_id=paper_id) if g.claim_id}
+    return [c for c in store.claims() if c.id in found or any(a.arxiv_id == paper_id for a in c.anchors)]
 
 
 def _bearing(paper_id: str, claim_ids: list[str], store: Store, clock: ClockDep) -> list[Bearing]:
