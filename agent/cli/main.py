@@ -29,6 +29,7 @@ COMMANDS = {
     "judge": ("agent.cli.judge:judge", "Weigh what the local judge is unsure of, and refit it."),
     "bench": ("agent.cli.weigh:bench", "Predict stances and verdicts of labelled claims; print metrics."),
     "lab": ("agent.cli.lab:lab", "Protocols, runs and the lab worker."),
+    "serve": ("agent.cli.serve:serve", "Serve the web page and the JSON API."),
     "mcp": ("agent.cli.mcp:mcp", "Serve what is held to a model's client (Model Context Protocol)."),
     "backup": ("agent.cli.backup:backup", "Write everything that is held to one file."),
     "restore": ("agent.cli.backup:restore", "Fill an empty database from a backup."),

@@ -31,7 +31,7 @@ from agent.wiring import (
     open_store,
 )
 from claims.clock import Clock
-from claims.errors import InputError, RetestError
+from claims.errors import InputError, RetestError, StoreError
 from claims.paper import Source
 from claims.report import numbers
 
@@ -109,6 +109,10 @@ class Jobs:
             until = time.monotonic() + STOPPING_S
             while any(thread.is_alive() for thread in pool._threads) and time.monotonic() < until:
                 time.sleep(0.05)
+            try:
+                self._journal.let_go(self._server)
+            except StoreError as exc:
+                log.error("the next server takes up what this one leaves as if it had died: %s", exc)
         self._held.close()
 
     def start_retest(self, claim_id: str, *, source: str = "auto") -> Started:

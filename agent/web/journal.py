@@ -245,6 +245,15 @@ class Journal:
             )
             return done.rowcount == 1
 
+    def let_go(self, server: str) -> None:
+        """Give up what a server that stops had, as if it had not been begun there."""
+        with self._writing() as db:
+            db.execute(
+                "UPDATE jobs SET server = NULL, attempts = attempts - (state = 'running'), state = 'queued' "
+                "WHERE server = ? AND state IN ('queued', 'running')",
+                (server,),
+            )
+
     def note(self, id: str, step: Step) -> None:
         """Write down what happened in a job."""
         with self._writing() as db:
