@@ -12,6 +12,7 @@ from claims.errors import CouldNotLook, InputError
 if TYPE_CHECKING:
     from agent.sources.oai import HarvestReport
     from agent.sources.snapshot import ImportReport
+    from claims.paper import Paper
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -28,6 +29,7 @@ def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, s
     """Search papers by words and "quoted phrases". Every source that answers is asked; the others are named."""
     set_up_logging(ctx.obj["debug"])
     from agent.errors import Final, Retryable, reason
+    from agent.fusion import RankedAnswer, fuse
     from agent.settings import load_settings
     from agent.wiring import open_sources, open_store
     from claims.search import Query
@@ -36,7 +38,8 @@ def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, s
         raise InputError("the query is empty")
     settings = load_settings()
     failures: dict[str, str] = {}
-    found: dict[str, tuple[Any, float]] = {}
+    answers: list[RankedAnswer] = []
+    found: dict[str, Paper] = {}
     asked = 0
     with open_store(settings) as store:
         for name, one in open_sources(source, store, settings).items():
@@ -51,11 +54,10 @@ def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, s
             except (Retryable, Final, CouldNotLook) as exc:
                 failures[name.value] = reason(exc)
                 continue
-            for rank, (paper, _) in enumerate(answer.papers):
-                score = 1.0 / (60 + rank)
-                held = found.get(paper.id)
-                found[paper.id] = (held[0] if held else paper, score + (held[1] if held else 0.0))
-    papers = [p for p, _ in sorted(found.values(), key=lambda item: (-item[1], item[0].id))][:limit]
+            answers.append(RankedAnswer([paper.id for paper, _ in answer.papers]))
+            for paper, _ in answer.papers:
+                found.setdefault(paper.id, paper)
+    papers = [found[one] for one in fuse(answers)[:limit]]
     if as_json:
         print_json(
             {

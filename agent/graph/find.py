@@ -1,12 +1,12 @@
 """The first nodes of a claim's thread: ground its anchors, plan the questions, ask the sources, screen the answers."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 from langgraph.types import Send
 
 from agent.errors import Final, Retryable, reason
+from agent.fusion import RankedAnswer, fuse
 from agent.graph.parts import Parts, Step
 from agent.graph.state import Ask, Ranked, State
 from agent.grounding import ground_claim
@@ -17,9 +17,6 @@ from claims.errors import CouldNotLook
 from claims.grounding import Grounding
 from claims.paper import Paper, Source
 from claims.search import Query, SearchRecord
-
-FUSION_OFFSET = 60.0
-"""k of reciprocal rank fusion, score = sum of weight / (k + rank): Cormack, Clarke and Buettcher 2009, section 2."""
 
 PER_QUESTION = 200
 """Papers taken from one answer of a local source."""
@@ -158,16 +155,13 @@ def screen(state: State, parts: Parts) -> dict[str, object]:
     parts.enter("screen", state["claim_id"])
     claim = parts.store.claim(state["claim_id"])
     as_of = date.fromisoformat(state["job"]["as_of"])
-    scores: dict[str, float] = defaultdict(float)
-    for answer in state["found"]:
-        for rank, paper_id in enumerate(answer["ids"], start=1):
-            scores[paper_id] += answer["weight"] / (FUSION_OFFSET + rank)
-    held = parts.store.papers(list(scores))
-    fit = [i for i in sorted(scores, key=lambda i: (-scores[i], i)) if i in held and may_count(claim, held[i], as_of)]
+    ranked = fuse(RankedAnswer(answer["ids"], answer["weight"]) for answer in state["found"])
+    held = parts.store.papers(ranked)
+    fit = [i for i in ranked if i in held and may_count(claim, held[i], as_of)]
     keep = fit[: state["job"]["papers_per_claim"]]
     batches = [keep[i : i + SCREEN_BATCH] for i in range(0, len(keep), SCREEN_BATCH)]
-    parts.watch(Step(claim.id, "screen", f"{len(keep)} of {len(scores)} papers to weigh"))
-    return {"found": None, "batches": batches, "n_found": len(scores)}
+    parts.watch(Step(claim.id, "screen", f"{len(keep)} of {len(ranked)} papers to weigh"))
+    return {"found": None, "batches": batches, "n_found": len(ranked)}
 
 
 def may_count(claim: Claim, paper: Paper, as_of: date) -> bool:

@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.fusion import RankedAnswer, fuse
 from agent.queries import plan_queries
 from agent.retrieval import retrieve
 from claims.claim import Anchor, Claim
@@ -32,7 +33,6 @@ from tests.benchmarks.rows import SHARED, SNAPSHOTS, Row, print_rows
 DEPTHS = (20, 50, 200)
 STANCES = ("takes a stand", "supports", "qualifies", "contradicts", "neutral")
 LAST_DAY = date(2026, 8, 31)
-FUSION_OFFSET = 60.0
 
 
 class Labelled(NamedTuple):
@@ -95,12 +95,12 @@ def searches(index: PaperIndex, held: Mapping[str, Paper]) -> dict[str, Search]:
         return [h.paper_id for h in index.search(one.claim.text, since=one.since, until=one.until, limit=limit)]
 
     def planned(one: Labelled, rests_on: Sequence[Paper]) -> list[str]:
-        scores: Counter[str] = Counter()
-        for query in plan_queries(one.claim, rests_on):
-            hits = index.search(query.text, since=one.since, until=one.until, limit=limit)
-            for rank, hit in enumerate(hits, start=1):
-                scores[hit.paper_id] += query.weight / (FUSION_OFFSET + rank)  # type: ignore[assignment]  # a float
-        return sorted(scores, key=lambda i: (-scores[i], i))
+        return fuse(
+            RankedAnswer(
+                [h.paper_id for h in index.search(q.text, since=one.since, until=one.until, limit=limit)], q.weight
+            )
+            for q in plan_queries(one.claim, rests_on)
+        )
 
     def weighted(one: Labelled, rests_on: Sequence[Paper]) -> list[str]:
         hits = retrieve(one.claim, index, since=one.since, until=one.until, limit=limit, anchors=rests_on, texts=texts)

@@ -1,0 +1,32 @@
+"""Several ranked answers made one."""
+
+import itertools
+
+from agent.fusion import OFFSET, RankedAnswer, fuse
+
+
+def test_what_several_answers_name_comes_before_what_one_names_first() -> None:
+    assert fuse([RankedAnswer(["a", "both"]), RankedAnswer(["b", "both"])])[0] == "both"
+
+
+def test_the_order_of_the_answers_changes_nothing() -> None:
+    answers = [RankedAnswer(["a", "b", "c"]), RankedAnswer(["c", "a"], 0.5), RankedAnswer(["d"], 2.0)]
+    assert len({tuple(fuse(order)) for order in itertools.permutations(answers)}) == 1
+
+
+def test_a_heavier_answer_counts_for_more() -> None:
+    assert fuse([RankedAnswer(["a"]), RankedAnswer(["b"], 2.0)]) == ["b", "a"]
+
+
+def test_an_id_named_twice_by_one_answer_counts_once() -> None:
+    assert fuse([RankedAnswer(["a", "b", "b", "b"])]) == ["a", "b"]
+
+
+def test_it_ranks_as_the_plain_sum_does() -> None:
+    answers = [RankedAnswer([str(i * step % 31) for i in range(1, 31)], step / 7) for step in (2, 3, 5)]
+    plain = {one: sum(w / (OFFSET + 1 + list(ids).index(one)) for ids, w in answers) for one in answers[0].ids}
+    assert fuse(answers) == sorted(plain, key=lambda one: (-round(plain[one], 15), one))
+
+
+def test_no_answer_gives_nothing() -> None:
+    assert fuse([]) == []
