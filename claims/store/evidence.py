@@ -33,8 +33,8 @@ class EvidenceShelf:
     def add_evidence(self, items: Iterable[Evidence]) -> int:
         """Append evidence, and count what is really new; the same id is held once.
 
-        A judge that comes back to an earlier stance on the same text (a person may) is written again as a new turn,
-        when it was judged later than the stance in between.
+        A judge that comes back to an earlier stance on the same text (a person may, a version that was set aside does)
+        is written again as a new turn, when it was judged later than the stance in between.
         Raises NotHeld for an unknown claim or paper, and QuoteMismatch for a quote that is not in the text that was
         judged, or a text that is not held; then nothing of the call is written.
         """
@@ -82,14 +82,18 @@ class EvidenceShelf:
             return sorted(connection.scalars(query))
 
     def judged(self, claim_id: str, judge: JudgeRef) -> set[tuple[str, str]]:
-        """Give the (paper id, text digest) pairs that exactly this judge has judged for a claim."""
-        query = sa.select(EVIDENCE.c.paper_id, EVIDENCE.c.paper_digest).where(
-            EVIDENCE.c.claim_id == claim_id,
-            EVIDENCE.c.judge_name == judge.name.value,
-            EVIDENCE.c.judge_version == judge.version,
+        """Give the (paper id, text digest) pairs of a claim on which this judge's stance is the newest of its name.
+
+        A pair that another version judged since is not among them: to go back to a version is to judge again.
+        """
+        e = EVIDENCE.c
+        query = sa.select(e.paper_id, e.paper_digest, e.judge_version).where(
+            e.claim_id == claim_id, e.judge_name == judge.name.value
         )
         with self.door.reading() as connection:
-            return {(row.paper_id, row.paper_digest) for row in connection.execute(query)}
+            rows = connection.execute(query.order_by(e.seq))
+            newest = {(row.paper_id, row.paper_digest): row.judge_version for row in rows}
+        return {pair for pair, version in newest.items() if version == judge.version}
 
     def put_experiment(self, view: ExperimentView) -> None:
         """Append a snapshot of an experiment, unless the newest says the same. Raises NotHeld for an unknown claim."""
@@ -148,7 +152,6 @@ def _came_back(connection: sa.Connection, item: PaperEvidence | ExperimentEviden
         .where(
             EVIDENCE.c.claim_id == item.claim_id,
             EVIDENCE.c.judge_name == judge.name.value,
-            EVIDENCE.c.judge_version == judge.version,
             EVIDENCE.c.paper_id == item.paper_id,
             EVIDENCE.c.paper_digest == item.paper_digest,
         )

@@ -76,6 +76,21 @@ def test_a_person_may_come_back_to_an_earlier_stance(held: Store) -> None:
     assert held.evidence_by_id(yes.id) == yes_again
 
 
+def test_going_back_to_a_version_of_a_judge_judges_again_and_counts_again(held: Store) -> None:
+    refitted = JudgeRef(name=JudgeName.LOCAL, version="1+refit")
+    first = paper_evidence()
+    second = paper_evidence(stance=Stance.NEUTRAL, judge=refitted, judged_at=NOON + timedelta(hours=1))
+    back = paper_evidence(judged_at=NOON + timedelta(hours=2))
+    held.add_evidence([first])
+    held.add_evidence([second])
+    assert (held.judged(CLAIM, LOCAL), len(held.judged(CLAIM, refitted))) == (set(), 1)
+    assert held.add_evidence([first]) == 0, "what was judged before is no way back"
+    assert held.add_evidence([back]) == 1
+    assert held.evidence(CLAIM) == [back]
+    assert (len(held.judged(CLAIM, LOCAL)), held.judged(CLAIM, refitted)) == (1, set())
+    assert held.add_evidence([back.model_copy(update={"judged_at": NOON + timedelta(hours=3)})]) == 0
+
+
 def test_a_repeated_write_of_an_older_stance_does_not_undo_the_newer(held: Store) -> None:
     yes = paper_evidence(judge=PERSON)
     no = paper_evidence(stance=Stance.CONTRADICTS, judge=PERSON, judged_at=NOON + timedelta(hours=1))
