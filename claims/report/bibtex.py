@@ -21,7 +21,7 @@ _ESCAPES = {
     '"': r"{\textquotedbl}",
     "@": r"{@}",
 }
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
 def render(dossier: InquiryDossier) -> str:
@@ -36,7 +36,7 @@ def entry(paper: Paper) -> str:
         "title": f"{{{escape(paper.title)}}}",
         "author": " and ".join(_author(a) for a in paper.authors),
         "year": str(paper.published.start.year) if _one_year(paper) else "",
-        "month": _MONTHS[paper.published.start.month - 1] if _one_month(paper) else "",
+        "month": MONTHS[paper.published.start.month - 1] if _one_month(paper) else "",
         "eprint": escape(paper.id),
         "archiveprefix": "arXiv",
         "primaryclass": escape(paper.categories[0]) if paper.categories else "",
