@@ -35,7 +35,13 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def set_up_logging(debug: bool) -> None:
-    """Log to stderr: warnings, or everything of ours with `--debug`."""
+    """Log to stderr: warnings, or everything of ours with `--debug`; as JSON with `RETEST_LOG=json`."""
+    if os.environ.get("RETEST_LOG") == "json":
+        from agent.observe.logs import set_up_logs
+        from agent.settings import load_settings
+
+        set_up_logs(load_settings(), debug=debug)
+        return
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )

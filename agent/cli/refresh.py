@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +66,10 @@ def refresh(
     Run it every night: asked again for the same day it goes on where it was stopped, or changes nothing. Exit code 1:
     something could not be done, which the digest says, or the digest could not be sent; 3: nothing could be looked at.
     """
-    set_up_logging(ctx.obj["debug"])
     from agent.graph.parts import Parts
+    from agent.observe.logs import set_up_logs
+    from agent.observe.secrets import Redactor, known_secrets
+    from agent.observe.traces import sending_traces
     from agent.refresh import NightWish, explain
     from agent.refresh import refresh as refresh_night
     from agent.refresh.deliver import Receivers, receivers
@@ -77,6 +79,7 @@ def refresh(
     from claims.report.digest import render_digest
 
     settings = load_settings()
+    set_up_logs(settings, debug=ctx.obj["debug"])
     clock = SystemClock()
     day = until.date() if until else clock.now().date()
     if day > clock.now().date():
@@ -110,7 +113,9 @@ def refresh(
             else:
                 _show_explained(found)
             return 0
-        digest = refresh_night(wish, parts, index, pace=pace(store, settings))
+        traces = sending_traces(settings.otel_url, Redactor(known_secrets(settings))) if settings.otel_url else None
+        with traces or nullcontext():
+            digest = refresh_night(wish, parts, index, pace=pace(store, settings))
         _write(render_digest(digest, "json" if as_json else format_name), out)
         unsent = sent_to.deliver(digest, store, clock)
     return _code(digest) or (1 if unsent else 0)

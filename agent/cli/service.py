@@ -1,11 +1,12 @@
 """`retest service`: nights by a schedule, shared by all processes that have the same database."""
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from agent.cli.output import console, json_option, print_json, set_up_logging
+from agent.cli.output import console, json_option, print_json
 from claims.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def service(
     Start it as often as you like, on machines that share a PostgreSQL (RETEST_DATABASE_URL) or several times on one:
     they share each night, and take over from one that dies. A missed night is made up for at the start.
     """
-    set_up_logging(ctx.obj["debug"])
+    from agent.observe.logs import set_up_logs
     from agent.service.desk import Order
     from agent.service.service import serving
     from agent.settings import load_settings
@@ -50,6 +51,7 @@ def service(
     from claims.report.digest import render_digest
 
     settings, clock = load_settings(), SystemClock()
+    set_up_logs(settings, debug=ctx.obj["debug"])
     if until and not once:
         raise InputError("--until names one night: give it together with --once")
     day = until.date() if until else clock.now().date()
@@ -90,5 +92,6 @@ def _follow(made: "Service", as_json: bool) -> NoReturn:
         signal.signal(name, lambda *_: stopped.set())
     stopped.wait()
     # Claims in hand may take long, and stopping is no different from dying: the others take over, or the next life.
-    console(stderr=True).print("stopped; what was finished is kept, and the rest is taken over")
+    made.flush()
+    logging.getLogger(__name__).warning("stopped; what was finished is kept, and the rest is taken over")
     os._exit(0)

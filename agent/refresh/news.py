@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from agent.errors import Final, Retryable, reason
+from agent.observe.spans import span
 from agent.refresh.beat import LEASE_S
 from agent.refresh.night import Night
 from agent.refresh.state import is_gone, state_of
@@ -33,7 +34,8 @@ def harvest_once(night: Night, *, pace: Pace, sleep: Callable[[float], None] = t
     while not _is_harvested(night):
         if store.take_leases([lease], night.name, seconds=LEASE_S, at_most=1, is_gone=is_gone):
             try:
-                _harvest(night, pace, sleep)
+                with span("harvest", night=str(wish.until)) as step:
+                    step["records"] = _harvest(night, pace, sleep)
             finally:
                 store.give_back([lease], night.name)
             return
@@ -45,7 +47,8 @@ def _is_harvested(night: Night) -> bool:
     return held is not None and state_of(held).harvested
 
 
-def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> None:
+def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> int:
+    """Harvest, and give how many records came."""
     store, wish = night.store, night.wish
     counted = CountedPace(pace)
     last = HarvestReport()
@@ -95,6 +98,7 @@ def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> None:
     )
     if failure is not None:
         night.trouble(PLACE, failure)
+    return last.n_records
 
 
 def _since(store: Store, base_url: str, name: str, lag_days: int) -> date | None:

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TypeVar
 
 from agent.graph.parts import Parts
+from agent.judges.judge import Judge
 from agent.refresh.state import NightState, holder, state_of
 from agent.retrieval import Rarity
 from claims.digest import Problem
@@ -108,6 +109,11 @@ def patiently(act: Callable[[], T], sleep: Callable[[float], None]) -> T:
             log.info("the database is locked (try %d of %d): %s", n, TRIES, exc)
             sleep(1.0)
     return act()
+
+
+def judge_name(judge: Judge) -> str:
+    """Name a judge with its version."""
+    return f"{judge.ref.name.value} {judge.ref.version}"
 
 
 class Texts:

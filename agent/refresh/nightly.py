@@ -7,16 +7,18 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import NamedTuple
 
 from agent.graph.parts import Parts
+from agent.observe.spans import span
 from agent.refresh.beat import LEASE_S, Beat
 from agent.refresh.news import harvest_once, ready_index
-from agent.refresh.night import Night, NightWish, patiently
+from agent.refresh.night import Night, NightWish, judge_name, patiently
 from agent.refresh.plan import Due, NightPlan, plan_night
 from agent.refresh.seeds import add_seeds
 from agent.refresh.state import first_state, is_gone
-from agent.refresh.tell import judge_name, tell
+from agent.refresh.tell import tell
 from agent.refresh.visit import go_over
 from agent.sources.pacing import Pace
 from claims.digest import Digest, Problem
@@ -62,7 +64,7 @@ def refresh(
         return Digest(night=wish.until, judge=judge_name(parts.judge), problems=(nothing,))
     left = 0
     stopped: str | None = None
-    with Beat(parts.store, night.name):
+    with span("night", night=str(wish.until)), Beat(parts.store, night.name):
         try:
             found = look(night, pace)
             left = found.left
@@ -124,7 +126,12 @@ def _take_and_do(
             del work[id]  # another process was quicker
         try:
             batch = [work.pop(id) for id in ids if id in work]
-            list(pool.map(lambda due: go_over(due, night, plan, sent.get(due.claim.id, [])), batch))
+            # Each claim's thread carries on with the ids, and the trace, that hold here.
+            doing = [
+                pool.submit(copy_context().run, go_over, due, night, plan, sent.get(due.claim.id, [])) for due in batch
+            ]
+            for one in doing:
+                one.result()
         finally:
             if taken:
                 _give_back(taken, night)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from agent.errors import Final, Retryable
 from agent.graph.dispatch import evidence_of
 from agent.graph.parts import Step
+from agent.observe.spans import span
 from agent.refresh.night import Night
 from agent.refresh.state import NightState
 from claims.claim import Claim
@@ -99,11 +100,14 @@ def collect(claim: Claim, experiment_ids: Sequence[str], night: Night) -> None:
     for id in experiment_ids:
         assert lab is not None
         try:
-            view = lab.wait(id, timeout_s=night.wish.lab_wait_s)
+            with span("experiment", experiment=id):
+                view = lab.wait(id, timeout_s=night.wish.lab_wait_s)
         except (Retryable, Final) as exc:
             night.trouble(LAB, f"{id} has no outcome yet: {exc}", claim.id)
             continue
         night.store.put_experiment(view)
+        for run in view.runs:
+            log.info("%s: %s", run.id, run.state.value, extra={"ids": {"experiment": id, "run": run.id}})
         if not view.state.is_final:
             night.trouble(LAB, f"{id} is still running; the next night collects it", claim.id)
         elif view.result is not None:

@@ -2,8 +2,7 @@
 
 import time
 
-from agent.judges.judge import Judge
-from agent.refresh.night import Night, patiently
+from agent.refresh.night import Night, judge_name, patiently
 from agent.refresh.state import NightState, state_of
 from claims.digest import Digest, Problem, read_digest
 from claims.errors import StoreFull
@@ -60,8 +59,3 @@ def same_findings(one: Digest, other: Digest) -> bool:
         one.cost.claims,
         one.cost.left,
     ) == (other.cost.pairs_judged, other.cost.claims, other.cost.left)
-
-
-def judge_name(judge: Judge) -> str:
-    """Name a judge with its version."""
-    return f"{judge.ref.name.value} {judge.ref.version}"

@@ -8,7 +8,8 @@ from agent.errors import Final, Retryable
 from agent.graph.find import grounded_anchors, may_count
 from agent.graph.parts import Parts, Step
 from agent.graph.weigh import add_readings, evidence_of
-from agent.refresh.night import Night, patiently
+from agent.observe.spans import span
+from agent.refresh.night import Night, judge_name, patiently
 from agent.refresh.plan import Due, NightPlan, is_new
 from agent.refresh.seeds import collect
 from agent.refresh.state import state_of
@@ -16,6 +17,7 @@ from agent.retrieval import REORDERED, Rarity, retrieve
 from claims.claim import Claim
 from claims.digest import Problem
 from claims.errors import RetestError, StoreFull
+from claims.evidence import Stance
 from claims.paper import Paper, Source
 from claims.paper_index import PaperIndex
 from claims.search import SearchRecord
@@ -30,15 +32,16 @@ CLAIM = "claim"
 def go_over(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
     """Do one claim. What fails is said in the digest and stops no other claim."""
     claim_id = due.claim.id
-    try:
-        patiently(lambda: _refresh_claim(due, night, plan, sent), night.sleep)
-    except StoreFull:
-        raise
-    except RetestError as exc:
-        night.trouble(CLAIM, str(exc), claim_id)
-    except Exception as exc:
-        log.exception("claim %s stopped by a defect of retest", claim_id)
-        night.trouble(CLAIM, f"a defect of retest: {type(exc).__name__}: {exc}", claim_id)
+    with span("claim", night=str(night.wish.until), claim=claim_id):
+        try:
+            patiently(lambda: _refresh_claim(due, night, plan, sent), night.sleep)
+        except StoreFull:
+            raise
+        except RetestError as exc:
+            night.trouble(CLAIM, str(exc), claim_id)
+        except Exception as exc:
+            log.exception("claim %s stopped by a defect of retest", claim_id)
+            night.trouble(CLAIM, f"a defect of retest: {type(exc).__name__}: {exc}", claim_id)
 
 
 def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> None:
@@ -46,7 +49,9 @@ def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> 
     parts.enter("match", claim.id)
     found: list[str] = []
     if night.can_match:
-        found = match(claim, night.index, parts, until, night.wish.papers_per_claim, night.texts, night.rarity())
+        with span("match") as step:
+            found = match(claim, night.index, parts, until, night.wish.papers_per_claim, night.texts, night.rarity())
+            step["papers"] = len(found)
     if not due.full:
         found = [id for id in found if id in plan.changes and is_new(plan.changes[id], due.care)]
     ids = list(dict.fromkeys([*found, *sorted(due.moved)]))
@@ -112,12 +117,18 @@ def _weigh(claim: Claim, ids: list[str], night: Night) -> tuple[int, RetestError
         some = papers[start : start + judge.at_once]
         parts.enter("judge", claim.id)
         try:
-            assessments = judge.assess(claim, some)
+            with span("judge", judge=judge_name(judge)) as step:
+                assessments = judge.assess(claim, some)
+                step["papers"] = len(some)
         except (Retryable, Final) as exc:
             return n, exc
-        pairs = zip(some, assessments, strict=True)
+        pairs = list(zip(some, assessments, strict=True))
         parts.enter("judged", claim.id)
         parts.store.add_evidence([evidence_of(claim, paper, given, parts) for paper, given in pairs])
+        for paper, given in pairs:
+            if given.unsure or given.stance is not Stance.NEUTRAL:
+                said = "unsure" if given.unsure else given.stance.value
+                log.info("%s: %s", paper.id, said, extra={"ids": {"paper": paper.id}})
         n += len(some)
     if papers:
         parts.store.add_searches([_searched(claim, night, n)])
@@ -140,10 +151,17 @@ def _searched(claim: Claim, night: Night, n: int) -> SearchRecord:
 def _decide(claim: Claim, night: Night) -> None:
     """Decide from all that is held, unless a later day's verdict is held already."""
     night.parts.enter("decide", claim.id)
-    history = night.store.verdicts(claim.id)
-    if history and history[-1].verdict.as_of > night.wish.until:
-        return
-    night.store.record_verdict(decide(claim, night.store.evidence(claim.id), night.wish.until))
+    with span("decide") as step:
+        history = night.store.verdicts(claim.id)
+        if history and history[-1].verdict.as_of > night.wish.until:
+            return
+        verdict = decide(claim, night.store.evidence(claim.id), night.wish.until)
+        night.store.record_verdict(verdict)
+        before = history[-1].verdict.kind if history else None
+        step["verdict"] = verdict.kind.value
+        step["changed"] = int(verdict.kind is not before)
+        if verdict.kind is not before:
+            log.info("%s: %s", claim.id, f"{before.value if before else 'undecided'} -> {verdict.kind.value}")
 
 
 def _forget_problem(claim: Claim, night: Night) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from agent.graph.parts import Parts
+from agent.observe.spans import span
 from agent.refresh.news import ready_index
 from agent.refresh.night import Night, NightWish
 from agent.refresh.nightly import AT_ONCE, begin, look, work_off
@@ -99,6 +100,14 @@ class Desk:
 
     def prepare(self, order: Order, round: str) -> Prepared:
         """Harvest, bring the index up to date, and cut what is due into portions. Raises StoreError."""
+        with span("prepare", night=str(order.until), round=round) as step:
+            prepared = self._prepare(order, round)
+            step["claims"] = sum(map(len, prepared.portions)) + len(prepared.at_lab)
+            step["left"] = prepared.left
+            log.info("%d claims in %d portions", step["claims"], len(prepared.portions))
+            return prepared
+
+    def _prepare(self, order: Order, round: str) -> Prepared:
         night = begin(self._wish(order), self._parts(order.judge), self._index)
         missed = self._missed(night.store, order.until)
         if missed is not None:
@@ -118,7 +127,8 @@ class Desk:
 
     def go_over(self, order: Order, round: str, claim_ids: Sequence[str]) -> str | None:
         """Do a portion. Gives what stopped it, None when nothing did."""
-        with self._room:
+        with self._room, span("portion", night=str(order.until), round=round) as step:
+            step["claims"] = len(claim_ids)
             started = time.monotonic()
             try:
                 night, plan, due = self._night(order, round)
@@ -131,27 +141,34 @@ class Desk:
 
     def at_lab(self, order: Order, round: str, claim_ids: Sequence[str]) -> str | None:
         """Do the claims with undecided experiments: ask the lab for seeds, go over them, collect the outcomes."""
-        started = time.monotonic()
-        try:
-            night, plan, due = self._night(order, round)
-            chosen = [due[id] for id in claim_ids if id in due]
-            with self._lab() as lab:
-                parts = replace(night.parts, lab=lab.client, no_lab_because=lab.why_not)
-                equipped = replace(night, parts=parts)
-                work_off(chosen, equipped, plan, add_seeds(equipped, [one.claim for one in chosen]))
-            self._count_seconds(night, started)
-        except RetestError as exc:
-            return str(exc)
-        return None
+        with span("at_lab", night=str(order.until), round=round) as step:
+            step["claims"] = len(claim_ids)
+            started = time.monotonic()
+            try:
+                night, plan, due = self._night(order, round)
+                chosen = [due[id] for id in claim_ids if id in due]
+                with self._lab() as lab:
+                    parts = replace(night.parts, lab=lab.client, no_lab_because=lab.why_not)
+                    equipped = replace(night, parts=parts)
+                    work_off(chosen, equipped, plan, add_seeds(equipped, [one.claim for one in chosen]))
+                self._count_seconds(night, started)
+            except RetestError as exc:
+                return str(exc)
+            return None
 
-    def tell(self, order: Order, left: int, stopped: str | None) -> Digest:
+    def tell(self, order: Order, round: str, left: int, stopped: str | None) -> Digest:
         """Read the digest and store it. Raises StoreError."""
-        night = begin(self._wish(order), self._parts(order.judge), self._index)
-        return tell(night, time.monotonic(), left=left, stopped=stopped)
+        with span("tell", night=str(order.until), round=round) as step:
+            night = begin(self._wish(order), self._parts(order.judge), self._index)
+            digest = tell(night, time.monotonic(), left=left, stopped=stopped)
+            step["problems"] = len(digest.problems)
+            log.info("%s", digest.headline)
+            return digest
 
-    def deliver(self, digest: Digest) -> None:
+    def deliver(self, digest: Digest, round: str) -> None:
         """Send a digest to people."""
-        self._deliver(digest)
+        with span("deliver", night=str(digest.night), round=round):
+            self._deliver(digest)
 
     def _night(self, order: Order, round: str) -> tuple[Night, NightPlan, dict[str, Due]]:
         """Give the night as this process sees it: planned once a round, after the harvest."""

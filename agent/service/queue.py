@@ -167,12 +167,12 @@ class NightQueue:
             return desk.go_over(Order.model_validate(ordered), round, claim_ids)
 
         @DBOS.step(name="tell")
-        def tell(ordered: dict[str, Any], left: int, stopped: str | None) -> str:
-            return desk.tell(Order.model_validate(ordered), left, stopped).model_dump_json()
+        def tell(ordered: dict[str, Any], round: str, left: int, stopped: str | None) -> str:
+            return desk.tell(Order.model_validate(ordered), round, left, stopped).model_dump_json()
 
         @DBOS.step(name="deliver")
-        def deliver(told: str) -> None:
-            desk.deliver(Digest.model_validate_json(told))
+        def deliver(told: str, round: str) -> None:
+            desk.deliver(Digest.model_validate_json(told), round)
 
         @DBOS.step(name="name_round")
         def name_round(day: str) -> str:
@@ -194,8 +194,8 @@ class NightQueue:
             stopped = at_lab(ordered, round, prepared.at_lab) if prepared.at_lab else None
             for handle in handles:
                 stopped = handle.get_result() or stopped
-            told = tell(ordered, prepared.left, stopped)
-            deliver(told)
+            told = tell(ordered, round, prepared.left, stopped)
+            deliver(told, round)
             return told
 
         @DBOS.workflow(name="retest_tick", max_recovery_attempts=None)

@@ -1,13 +1,17 @@
 """Puts the service together: the store, the desk, the queue, and the schedule."""
 
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import cache
 from typing import NamedTuple
 
 from agent.graph.parts import Parts
+from agent.observe.metrics import Standing, serving_metrics
+from agent.observe.secrets import Redactor, known_secrets
+from agent.observe.traces import sending_traces
 from agent.refresh.deliver import receivers
 from agent.refresh.night import NightWish
 from agent.refresh.state import holder
@@ -18,6 +22,7 @@ from agent.service.timetable import Timetable
 from agent.settings import Settings
 from agent.wiring import open_index, open_judge, open_lab, open_store, pace
 from claims.clock import Clock
+from claims.digest import Digest
 from claims.store import Store
 
 log = logging.getLogger(__name__)
@@ -32,6 +37,8 @@ class Service(NamedTuple):
     clock: Clock
     order: Order
     """what a scheduled night is asked to do; its day is another one each time"""
+    flush: Callable[[], object]
+    """sends what operators have not been sent yet"""
 
     def follow(self) -> str | None:
         """Begin to follow the schedule. Gives the round that makes up for a missed night, None when none was."""
@@ -98,8 +105,27 @@ def serving(settings: Settings, clock: Clock, order: Order, *, takes_part: bool 
             hands=2 if takes_part else 0,
             ordering=lambda day: order.model_copy(update={"until": day}),
         )
+        flush: Callable[[], object] = lambda: None  # noqa: E731
+        if settings.otel_url is not None:
+            flush = stack.enter_context(sending_traces(settings.otel_url, Redactor(known_secrets(settings))))
         stack.enter_context(queue)
-        yield Service(store, queue, timetable, clock, order)
+        if settings.metrics_port is not None:
+            port = stack.enter_context(
+                serving_metrics(settings.metrics_host, settings.metrics_port, lambda: _standing(store, queue))
+            )
+            log.info("metrics at http://%s:%d/metrics", settings.metrics_host, port)
+        yield Service(store, queue, timetable, clock, order, flush)
+
+
+def _standing(store: Store, queue: NightQueue) -> Standing:
+    last = next(iter(store.nights(limit=1)), None)
+    digest = Digest.model_validate_json(last.digest) if last and last.digest else None
+    return Standing(
+        claims=Counter(line.kind or "undecided" for line in store.overview()),
+        waiting=queue.n_waiting(),
+        last_night_at=last.finished_at.timestamp() if last and last.finished_at else None,
+        problems=len(digest.problems) if digest else 0,
+    )
 
 
 def wish(order: Order, settings: Settings) -> NightWish:

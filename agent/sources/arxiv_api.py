@@ -21,6 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from agent.errors import SourceBusy, SourceRefused, SourceUnreachable, SourceUnreadable
+from agent.observe.spans import span
 from agent.sources.feed import FeedPage, check_feed, is_placeholder, paper_of_result
 from agent.sources.pacing import Pace, backoff_s, hold_others, retry_after_s
 from agent.sources.source import Found, LookedUp
@@ -90,8 +91,10 @@ class PoliteAdapter(HTTPAdapter):
             self._pace()
             self.n_requests += 1
             try:
-                response = super().send(request, *args, **kwargs)
-                body = self._read(response)
+                with span("request", place="arXiv API") as step:
+                    response = super().send(request, *args, **kwargs)
+                    body = self._read(response)
+                    step |= {"status": str(response.status_code), "bytes": len(body)}
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
                 if last or _nobody_there(exc):
                     raise SourceUnreachable("arxiv", _plain_reason(exc)) from exc

@@ -17,6 +17,7 @@ import httpx
 from pydantic import BaseModel
 
 from agent.errors import SourceBusy, SourceRefused, SourceUnreachable, SourceUnreadable
+from agent.observe.spans import span
 from agent.sources.mirror import MirrorStore, catch_up
 from agent.sources.oai_records import OaiPage, OaiRecord, parse_oai
 from agent.sources.pacing import Pace, backoff_s, hold_others, retry_after_s
@@ -232,7 +233,9 @@ class _Door:
             self._pace()
             self._done.n_requests += 1
             try:
-                status, headers, body = self._get(asked)
+                with span("request", place=NAME) as step:
+                    status, headers, body = self._get(asked)
+                    step |= {"status": str(status), "bytes": len(body)}
                 if status == 200:
                     return parse_oai(body, source=NAME)
             except httpx.TransportError as exc:

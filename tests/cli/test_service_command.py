@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from claims.digest import Digest
 from claims.report.digest import render_digest
 from claims.store import Store
 from tests.cli.test_commands import ROOT, retest
+from tests.collector import collector
 from tests.nights import Library, TickingClock, claim_about, paper_about
 
 pytestmark = pytest.mark.slow
@@ -138,6 +140,46 @@ def test_every_tick_of_a_schedule_is_one_night_whoever_follows_it(tmp_path: Path
     with Store.open(url) as store:
         assert len(store.nights()) == 1
         assert len(store.verdicts(CLAIM.id)) == 1
+
+
+def test_a_service_shows_what_it_does_and_no_secret(tmp_path: Path) -> None:
+    filled(tmp_path)
+    seen: list[str] = []
+    with collector() as (url, got):
+        service = serve(
+            tmp_path,
+            "--no-harvest",
+            "--no-lab",
+            RETEST_LOG="json",
+            RETEST_METRICS_PORT="0",
+            RETEST_OTEL_URL=url,
+            RETEST_WEBHOOK="http://127.0.0.1:9/hook?token=hush-hush-hush",
+            RETEST_WEBHOOK_SECRET="hush-hush-hush",
+        )
+        try:
+            assert service.stderr is not None
+            while not any("/metrics" in line for line in seen):
+                seen.append(service.stderr.readline())
+                assert seen[-1], seen
+            address = json.loads(seen[-1])["message"].rpartition(" ")[2]
+            done = retest(
+                tmp_path, "service", "--once", "--no-harvest", "--no-lab", "--until", NIGHT, RETEST_OTEL_URL=url
+            )
+            assert done.code == 0, done.err
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                text = answer.read().decode()
+        finally:
+            service.send_signal(signal.SIGTERM)
+            _, err = service.communicate(timeout=30)
+    assert 'retest_claims{verdict="untested"} 1.0' in text
+    assert "retest_store_up 1.0" in text
+    assert "retest_last_night_timestamp_seconds" in text
+    told = [json.loads(line) for line in [*seen, *err.splitlines()]]
+    assert {line["logger"].partition(".")[0] for line in told} <= {"agent", "dbos"}
+    assert "hush-hush-hush" not in "".join(map(json.dumps, told))
+    names = {one.name for one in got}
+    assert {"prepare", "portion", "claim", "match", "judge", "decide", "tell", "deliver"} <= names
+    assert len({one.trace_id for one in got}) == 1, "the processes that share a night share a trace"
 
 
 @pytest.mark.parametrize(("name", "value"), [("RETEST_REFRESH_CRON", "at night"), ("RETEST_REFRESH_TZ", "Mars/Base")])
