@@ -111,8 +111,9 @@ def open_judge(choice: str, settings: Settings) -> "Judge":
     """Open a judge by name. Raises InputError when it is not configured."""
     if choice == "local":
         from agent.judges.local import local_judge
+        from agent.judges.refitted import in_use
 
-        return local_judge()
+        return local_judge(overrides=in_use(settings.home))
     if choice == "llm":
         from agent.judges.llm import LlmJudge
 

@@ -1,10 +1,11 @@
-"""`retest judge`: a person weighs the pairs that the local judge is least sure of."""
+"""`retest judge`: a person weighs the pairs that the local judge is least sure of, and it is refitted on them."""
 
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli.judge_fit import fit
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
 from claims.errors import InputError
 
@@ -18,13 +19,53 @@ if TYPE_CHECKING:
 HELP = "s supports · c contradicts · q qualifies · n neutral · u undo the last · any other key skips · x ends"
 
 
-@click.command("judge")
+class ClaimOrFit(click.Group):
+    """Takes `judge CLAIM`, whatever the claim is called, and `judge fit`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `fit` as the command it is, wherever options stand, and anything else as a claim."""
+        fits = [at for at, word in enumerate(args) if word == "fit" and (at == 0 or args[at - 1] not in _WITH_VALUE)]
+        if fits:
+            args = ["fit", *args[: fits[0]], *args[fits[0] + 1 :]]
+        elif not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [WEIGH, *args]
+        return super().parse_args(ctx, args)
+
+
+class OnClaim(click.Command):
+    """The command that `retest judge CLAIM` is."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Leave out the argument, which stands in the command's name."""
+        return ["[OPTIONS]"]
+
+
+_WITH_VALUE = ("--by", "--limit")
+"""Options whose value may be the word `fit`."""
+WEIGH = "CLAIM"
+"""What the command that takes a claim is called in `--help`; `retest judge CLAIM` is its usage."""
+
+
+@click.group(
+    "judge",
+    cls=ClaimOrFit,
+    subcommand_metavar="CLAIM | fit [OPTIONS]",
+    epilog="A claim is named by its id or the beginning of it.",
+)
+def judge() -> None:
+    """Weigh what the local judge is unsure of, and refit it on what people said."""
+
+
+judge.add_command(fit)
+
+
+@judge.command(WEIGH, cls=OnClaim)
 @click.argument("claim", metavar="CLAIM")
 @click.option("--by", "person", envvar="USER", help="Your name, stored with every stance.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Pairs to show.")
 @json_option
 @click.pass_context
-def judge(ctx: click.Context, claim: str, person: str | None, limit: int, as_json: bool) -> int:
+def weigh(ctx: click.Context, claim: str, person: str | None, limit: int, as_json: bool) -> int:
     """Weigh papers on CLAIM yourself: the pairs whose answer would tell most come first.
 
     Your stance is stored with your name, the date and your reason, and outranks every other judge. Keys: s supports,

@@ -23,6 +23,7 @@ from agent.judges.metrics import Figures
 from agent.judges.model import NEVER, STANCES, Linear, LocalModel, load_model
 from agent.judges.terms import shipped_rarity
 from claims.claim import Claim
+from claims.errors import InputError
 from claims.evidence import Stance
 from claims.paper import Paper
 
@@ -36,8 +37,14 @@ STRENGTH: Final = 0.01
 FOLDS: Final = 5
 SMALLEST_SCALE: Final = 1e-3
 """Of a number that hardly varies; above the rounding of what is saved, so that nothing is divided by zero."""
+SMALLEST_SHARE: Final = 1e-6
+"""Probability below which a loss is not counted further."""
 PERSON_WEIGHT: Final = 5.0
 """How many shipped labels a person's label weighs."""
+FEWEST_LABELS: Final = 20
+"""A person's labels below which a refit cannot be told from luck: 20 answers place a share within 0.22 at best."""
+FEWEST_CLAIMS: Final = 3
+"""Claims that they must come from, because what is scored are claims that were left out."""
 
 
 class Pairs(NamedTuple):
@@ -62,6 +69,30 @@ class PersonLabel(NamedTuple):
     stance: Stance
 
 
+class Compared(BaseModel):
+    """The judge before and after a refit, on the same pairs, whose claims neither had seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    on: str
+    """which pairs"""
+    n_claims: int
+    before: Figures
+    """likeliest stance, without the person's labels"""
+    after: Figures
+    calls_before: Figures
+    """with abstention"""
+    calls_after: Figures
+    loss_before: float
+    """mean -ln of the probability of the true stance; less is better, 1.39 is a blind guess among four"""
+    loss_after: float
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the refit gives the true stances less probability than before."""
+        return self.loss_after > self.loss_before
+
+
 class Refit(BaseModel):
     """A refitted model with what it reaches on claims left out of the fit."""
 
@@ -74,6 +105,8 @@ class Refit(BaseModel):
     """with abstention, on left-out claims"""
     leanings: Figures
     """the same pairs, had it named its likeliest stance every time it might be one"""
+    compared: tuple[Compared, ...] = ()
+    """on the shipped claims, then on the person's own; empty without labels"""
 
 
 @lru_cache(maxsize=1)
@@ -108,12 +141,24 @@ def fit_stance(pairs: Pairs, names: tuple[str, ...], *, strength: float = STRENG
     )
 
 
-def left_out(pairs: Pairs, names: tuple[str, ...], *, folds: int = FOLDS, strength: float = STRENGTH) -> Floats:
-    """Give each pair's probabilities from a model that saw no wording of its claim: (pairs, stances)."""
+def left_out(
+    pairs: Pairs,
+    names: tuple[str, ...],
+    *,
+    folds: int = FOLDS,
+    strength: float = STRENGTH,
+    learn_from: npt.NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Give each pair's probabilities from a model that saw no wording of its claim: (pairs, stances).
+
+    learn_from: pairs that may be learned from; all when None. Every pair is predicted.
+    """
     fold = _folds(pairs.group, folds)
     out = np.zeros((len(pairs.y), len(STANCES)))
     for k in range(folds):
         inside, outside = fold != k, fold == k
+        if learn_from is not None:
+            inside &= learn_from
         stance = fit_stance(_subset(pairs, inside), names, strength=strength)
         out[outside] = _softmax(stance.scores(pairs.x[outside]))
     return out
@@ -156,7 +201,18 @@ def refit(labels: Sequence[PersonLabel], *, base: LocalModel | None = None) -> R
         n_person=len(labels),
         figures=scored("with abstention", pairs, _called(shares, limits)),
         leanings=scored("likeliest stance", pairs, shares.argmax(axis=1)),
+        compared=_compared(pairs, len(shipped.y), shares, limits, start) if labels else (),
     )
+
+
+def check_enough(labels: Sequence[PersonLabel]) -> None:
+    """Refuse labels from which nothing could be told. Raises InputError that says what is missing."""
+    claims = {label.claim.text for label in labels}
+    if len(labels) < FEWEST_LABELS or len(claims) < FEWEST_CLAIMS:
+        raise InputError(
+            f"too few labels to tell whether a refit helps: {len(labels)} on {len(claims)} claims are held, "
+            f"{FEWEST_LABELS} on {FEWEST_CLAIMS} claims are needed; `retest judge CLAIM` asks for more"
+        )
 
 
 def scored(name: str, pairs: Pairs, said: Ints) -> Figures:
@@ -170,6 +226,30 @@ def scored(name: str, pairs: Pairs, said: Ints) -> Figures:
         silent=Stance.NEUTRAL,
         groups=pairs.group[keep].tolist(),
     )
+
+
+def _compared(
+    pairs: Pairs, n_shipped: int, after: Floats, limits: dict[Stance, float], start: LocalModel
+) -> tuple[Compared, ...]:
+    is_shipped = np.arange(len(pairs.y)) < n_shipped
+    before = left_out(pairs, start.stance.names, learn_from=is_shipped)
+    out = []
+    for on, rows in (("shipped claims", is_shipped & pairs.scored), ("your claims", ~is_shipped)):
+        part, was, now = _subset(pairs, rows), before[rows], after[rows]
+        true = np.arange(len(part.y)), part.y
+        out.append(
+            Compared(
+                on=on,
+                n_claims=len(np.unique(part.group)),
+                before=scored("before", part, was.argmax(axis=1)),
+                after=scored("after", part, now.argmax(axis=1)),
+                calls_before=scored("calls before", part, _called(was, start.thresholds)),
+                calls_after=scored("calls after", part, _called(now, limits)),
+                loss_before=round(float(-np.log(np.maximum(was[true], SMALLEST_SHARE)).mean()), 4),
+                loss_after=round(float(-np.log(np.maximum(now[true], SMALLEST_SHARE)).mean()), 4),
+            )
+        )
+    return tuple(out)
 
 
 def _called(shares: Floats, limits: dict[Stance, float]) -> Ints:
