@@ -23,7 +23,7 @@ from agent.web.door import Door, door_of
 from agent.web.journal import JobTaken
 from agent.web.pages.live import event, stream
 from agent.web.render import page, part
-from agent.wiring import open_checkpoints, open_llm
+from agent.wiring import open_checkpoints
 from claims.claim import Claim
 from claims.errors import InputError, NotHeld, RetestError
 from claims.evidence import PaperEvidence
@@ -218,7 +218,7 @@ def _conversation(
 ) -> "Iterator[Conversation]":
     from agent.chat.graph import ChatParts, Conversation
 
-    model = open_llm(door.settings) if door.settings.llm else None
+    model = door.chat_model()
     parts = ChatParts(door.store, door.clock, model, _Actions(door), on_sentence=on_sentence)
     name = f"web-{thread}"
     with lease(door.settings.home / "locks", f"chat:{name}", wait_s=20), open_checkpoints(door.settings) as saver:
