@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from claims.due import Dues
+
 REVISION = "0002"
 """The schema that this version of retest reads and writes."""
 
@@ -52,41 +54,57 @@ class ClaimLine(NamedTuple):
     """papers and experiments with a stance, neutral ones included"""
     last_checked: datetime | None
     """when a search for it was last recorded"""
+    due: tuple[str, ...] | None = None
+    """why the next refresh goes over it, empty when it does not; None when that was not asked"""
+    paused: bool | None = None
+    """whether a person paused it; None when that was not asked"""
 
 
-def lines_of(rows: Iterable[Mapping[str, Any]]) -> list[ClaimLine]:
+def lines_of(rows: Iterable[Mapping[str, Any]], dues: Dues | None = None) -> list[ClaimLine]:
     """Make lines of the query's rows; SQLite's bare driver gives dates and moments as text."""
-    return [
-        ClaimLine(
-            claim_id=row["id"],
-            text=row["text"],
-            asserted_on=json.loads(row["document"])["asserted_on"],
-            inquiry_id=row["inquiry_id"],
-            kind=row["kind"],
-            confidence=row["confidence"],
-            since=date.fromisoformat(row["since"]) if isinstance(row["since"], str) else row["since"],
-            n_evidence=row["n_evidence"],
-            last_checked=_moment(row["last_checked"]),
-        )
-        for row in rows
-    ]
+    return [_line(row, json.loads(row["document"]), dues) for row in rows]
 
 
-def read_sqlite(file: Path, at: datetime | None) -> list[ClaimLine] | None:
-    """Read the list from a SQLite file, as held at a moment.
+def _line(row: Mapping[str, Any], document: Mapping[str, Any], dues: Dues | None) -> ClaimLine:
+    anchors = [anchor["arxiv_id"] for anchor in document.get("anchors", ()) if anchor.get("arxiv_id")]
+    return ClaimLine(
+        claim_id=row["id"],
+        text=row["text"],
+        asserted_on=document["asserted_on"],
+        inquiry_id=row["inquiry_id"],
+        kind=row["kind"],
+        confidence=row["confidence"],
+        since=date.fromisoformat(row["since"]) if isinstance(row["since"], str) else row["since"],
+        n_evidence=row["n_evidence"],
+        last_checked=_moment(row["last_checked"]),
+        due=None if dues is None else dues.why(row["id"], anchors),
+        paused=None if dues is None else dues.is_paused(row["id"]),
+    )
+
+
+def read_sqlite(file: Path, at: datetime | None, night: date | None = None) -> list[ClaimLine] | None:
+    """Read the list from a SQLite file, as held at a moment; with `night`, what is due on that day and why.
 
     None when that cannot be done without more ado (no file, another schema, a database in trouble): the store then
     says what is the matter, or puts it right.
     """
-    moment = (at or END_OF_TIME).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             if connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0] != REVISION:  # noqa: S608
                 return None
-            return lines_of(connection.execute(OVERVIEW, {"at": moment}).fetchall())
+
+            def ask(query: str, since: datetime | None) -> list[sqlite3.Row]:
+                return connection.execute(query, {"since": _text(since)} if since else {}).fetchall()
+
+            dues = None if night is None else Dues(ask, night)  # type: ignore[arg-type]  # Row maps by name
+            return lines_of(connection.execute(OVERVIEW, {"at": _text(at or END_OF_TIME)}).fetchall(), dues)
     except (sqlite3.Error, TypeError):
         return None
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _moment(value: datetime | str | None) -> datetime | None:

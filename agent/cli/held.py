@@ -1,5 +1,6 @@
 """`retest list`, `show` and `report`: what is held, now or as of a past day. Nothing is searched or judged."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from claims.dossier import Dossier
 
 DAY = click.DateTime(["%Y-%m-%d"])
-FORMATS = ("md", "html", "json", "csv", "bib")
+FORMATS = ("md", "html", "json", "csv", "bib", "cff", "crate")
 
 
 def moment(as_of: Any) -> "datetime | None":
@@ -32,12 +33,15 @@ def moment(as_of: Any) -> "datetime | None":
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
-    """List the claims that are held, with their verdicts."""
+    """List the claims that are held, with their verdicts, and which the next refresh goes over, and why."""
     set_up_logging(ctx.obj["debug"])
     from agent.settings import load_settings
+    from claims.clock import SystemClock
     from claims.overview import overview
 
-    lines = overview(load_settings().store_url, as_of=moment(as_of))
+    past = moment(as_of)
+    night = SystemClock().now().date() if past is None else None
+    lines = overview(load_settings().store_url, as_of=past, night=night)
     if as_json:
         print_json([line._asdict() for line in lines])
         return 0
@@ -53,6 +57,8 @@ def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
             f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {line.n_evidence} papers"
         )
         out.print(f"    {plain(line.text, 104)}")
+        if line.due is not None:
+            out.print("    paused" if line.paused else f"    due: {'; '.join(line.due)}" if line.due else "    not due")
     return 0
 
 
@@ -130,25 +136,43 @@ def show_dossier(d: "Dossier") -> None:
 @json_option
 @click.pass_context
 def report(ctx: click.Context, what: str | None, format_name: str, as_of: Any, out: Path | None, as_json: bool) -> int:
-    """Write the report of a claim or an inquiry (WHAT; everything when not given) from what is held."""
+    """Write the report of a claim or an inquiry (WHAT; everything when not given) from what is held.
+
+    `cff` says how to cite the report. `crate` is an RO-Crate with everything that the verdicts rest on: a zip file, or
+    a folder when --out does not end in .zip.
+    """
     set_up_logging(ctx.obj["debug"])
     from agent.lookups import dossier_of
     from agent.settings import load_settings
     from agent.wiring import open_store
     from claims.clock import SystemClock
-    from claims.report import render
+    from claims.report import crate, render
 
     with open_store(load_settings()) as store:
         dossier = dossier_of(store, what, SystemClock(), as_of=moment(as_of))
-    content = render(dossier, "json" if as_json else format_name)
-    data = content.encode()
-    if out is None:
-        sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
-        return 0
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(data)
+        if format_name == "crate" and not as_json:
+            software = crate.this_software()
+            if out is not None and out.suffix != ".zip":
+                for name, content in crate.files(dossier, software).items():
+                    _write(out / name, content)
+                console(stderr=True).print(f"wrote {out}{os.sep}")
+                return 0
+            data = crate.pack(dossier, software)
+        else:
+            data = render(dossier, "json" if as_json else format_name).encode()
+        if out is not None:
+            _write(out, data)
+            console(stderr=True).print(f"wrote {out}")
+            return 0
     except OSError as exc:
-        raise InputError(f"cannot write {out}: {exc.strerror}") from exc
-    console(stderr=True).print(f"wrote {out}")
+        raise InputError(f"cannot write {exc.filename or out}: {exc.strerror}") from exc
+    if format_name == "crate" and not as_json and sys.stdout.isatty():
+        raise InputError("a crate is a zip file: name it with --out FILE.zip, or send stdout to a file")
+    sys.stdout.buffer.write(data)
     return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from claims.claim import Claim
+from claims.due import Care, PaperChange, is_done, is_full, is_new, news_of, reasons
 from claims.store import Store
-from claims.store.nights import Care, PaperChange
 
 
 class Due(NamedTuple):
@@ -46,7 +46,7 @@ class NightPlan(NamedTuple):
 
     def is_done(self, care: Care | None, night: date) -> bool:
         """Tell whether a night went over a claim since the newest change."""
-        return _is_done(care, night, self.checked_to)
+        return is_done(care, night, self.checked_to)
 
 
 def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
@@ -54,7 +54,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
     claims = store.claims()
     cared = store.care()
     checked_to = store.last_change()
-    open_ = [c for c in claims if not _care_of(cared, c).paused and not _is_done(cared.get(c.id), night, checked_to)]
+    open_ = [c for c in claims if not _care_of(cared, c).paused and not is_done(cared.get(c.id), night, checked_to)]
     starts = [cared[c.id].seen_to if c.id in cared else None for c in open_]
     behind = None if None in starts else min((at for at in starts if at is not None), default=checked_to)
     changes = {change.paper_id: change for change in (store.paper_changes(behind) if open_ else [])}
@@ -65,7 +65,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
     due.sort(key=_urgency)
     return NightPlan(
         due=due,
-        done=[c.id for c in claims if _is_done(cared.get(c.id), night, checked_to)],
+        done=[c.id for c in claims if is_done(cared.get(c.id), night, checked_to)],
         paused=[c.id for c in claims if _care_of(cared, c).paused],
         changes=changes,
         checked_to=checked_to,
@@ -73,34 +73,17 @@ def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
     )
 
 
-def why_due(store: Store, night: date, *, due_days: int = 30) -> dict[str, tuple[str, ...]]:
+def why_due(store: Store, night: date) -> dict[str, tuple[str, ...]]:
     """Say of each claim why a night has to go over it; one that it has not to go over is left out.
 
     For people who look: unlike a plan it never reads the changes since the beginning, which a claim that was never
     refreshed needs no more than its name to be due for.
     """
-    cared = store.care()
-    checked_to = store.last_change()
-    starts = [care.seen_to for care in cared.values() if care.seen_to is not None]
-    changes = {change.paper_id: change for change in store.paper_changes(min(starts))} if starts else {}
-    held = store.evidence_on(changes) if changes else {}
-    due = {}
-    for claim in store.claims():
-        care = _care_of(cared, claim)
-        if not care.paused and not _is_done(care, night, checked_to):
-            due[claim.id] = _due(claim, care, night, due_days, changes, held.get(claim.id, set())).why
-    return due
+    return {line.claim_id: line.due for line in store.overview(night=night) if line.due}
 
 
 def _care_of(cared: Mapping[str, Care], claim: Claim) -> Care:
     return cared.get(claim.id) or Care(claim.id)
-
-
-def _is_done(care: Care | None, night: date, checked_to: datetime | None) -> bool:
-    if care is None or care.refreshed_on is None or care.forced:
-        return False
-    # A later night has seen all that this one may see.
-    return care.refreshed_on > night or (care.refreshed_on == night and care.checked_to == checked_to)
 
 
 def _due(
@@ -108,31 +91,9 @@ def _due(
 ) -> Due:
     grounds = held | {a.arxiv_id for a in claim.anchors if a.arxiv_id}
     moved = {id for id in grounds & changes.keys() if is_new(changes[id], care)}
-    # What changed at the very moment that was seen last is looked at again, but is no news to tell.
-    newer = {id for id in moved if care.seen_to is not None and changes[id].changed_at > care.seen_to}
-    gone = sum(changes[id].withdrawn for id in newer)
-    why: list[str] = []
-    if care.forced:
-        why.append("forced")
-    if care.pinned:
-        why.append("pinned")
-    if care.full_on is None:
-        why.append("never refreshed")
-    elif (night - care.full_on).days >= due_days:
-        why.append(f"last matched in full {(night - care.full_on).days} days ago")
-    full = care.forced or care.full_on is None or (night - care.full_on).days >= due_days
-    if gone:
-        why.append(f"{gone} of its papers withdrawn")
-    if len(newer) > gone:
-        why.append(f"{len(newer) - gone} of its papers changed")
-    if not why:
-        why.append("papers came in or changed" if changes else "a new night")
-    return Due(claim, care, tuple(why), full, frozenset(moved), bool(newer))
-
-
-def is_new(change: PaperChange, care: Care) -> bool:
-    """Tell whether a change may not have been seen for a claim."""
-    return care.seen_to is None or change.changed_at >= care.seen_to
+    news = news_of(care, grounds, changes)
+    why = reasons(care, night, due_days, news, changes)
+    return Due(claim, care, why, is_full(care, night, due_days), frozenset(moved), bool(news))
 
 
 def _urgency(due: Due) -> tuple[bool, bool, bool, date, str]:

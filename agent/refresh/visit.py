@@ -10,12 +10,13 @@ from agent.graph.parts import Parts, Step
 from agent.graph.weigh import add_readings, evidence_of
 from agent.observe.spans import span
 from agent.refresh.night import Night, judge_name, patiently
-from agent.refresh.plan import Due, NightPlan, is_new
+from agent.refresh.plan import Due, NightPlan
 from agent.refresh.seeds import collect
 from agent.refresh.state import state_of
 from agent.retrieval import REORDERED, Rarity, retrieve
 from claims.claim import Claim
 from claims.digest import Problem
+from claims.due import is_new
 from claims.errors import RetestError, StoreFull
 from claims.evidence import Stance
 from claims.paper import Paper, Source

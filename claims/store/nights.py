@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from claims.clock import Clock
+from claims.due import Care, PaperChange
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
 from claims.store.evidence import EVIDENCE, EXPERIMENTS
@@ -14,6 +15,8 @@ from claims.store.papers import PAPERS, WITHDRAWALS
 from claims.store.rows import in_parts, insert_new, upsert
 from claims.store.verdicts import VERDICTS
 from claims.tables import CareRow, LeaseRow, NightRow, table
+
+__all__ = ["Care", "HeldNight", "Marks", "NightShelf", "PaperChange", "Since"]
 
 CARE = table(CareRow)
 NIGHTS = table(NightRow)
@@ -24,35 +27,6 @@ _MARKED = {"verdicts": VERDICTS, "evidence": EVIDENCE, "experiments": EXPERIMENT
 
 Marks = dict[str, int]
 """Table to the highest number that it held."""
-
-
-class Care(NamedTuple):
-    """How one claim is looked after."""
-
-    claim_id: str
-    pinned: bool = False
-    """looked at first, and never left for another night"""
-    paused: bool = False
-    """not refreshed until a person says so"""
-    forced: bool = False
-    """matched against every held paper the next time, once"""
-    refreshed_on: date | None = None
-    """the newest night that went over it; None when none did"""
-    full_on: date | None = None
-    """the newest night that matched it against every held paper"""
-    checked_to: datetime | None = None
-    """the newest change to any paper when that night read them"""
-    seen_to: datetime | None = None
-    """where the next night begins to read changes"""
-
-
-class PaperChange(NamedTuple):
-    """That a paper came in, or is held otherwise than before."""
-
-    paper_id: str
-    changed_at: datetime
-    published_on: date
-    withdrawn: bool
 
 
 class HeldNight(NamedTuple):

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from claims.claim import Claim
 from claims.clock import Clock
 from claims.dossier import Dossier, HeldVerdict, InquiryDossier
+from claims.due import Dues
 from claims.errors import NotHeld
 from claims.evidence import PaperEvidence
 from claims.ids import digest
@@ -77,15 +79,26 @@ class VerdictShelf:
         with self.door.reading() as connection:
             return _load_verdicts(connection, [claim_id], moment(as_of)).get(claim_id, [])
 
-    def overview(self, *, as_of: datetime | date | None = None) -> list[ClaimLine]:
-        """Give one line for each claim, in the order that they came in: one query, whatever is held."""
+    def overview(self, *, as_of: datetime | date | None = None, night: date | None = None) -> list[ClaimLine]:
+        """Give one line for each claim, in the order that they came in: one query, whatever is held.
+
+        With `night` the lines also say what is due on that day, and why, which takes four more.
+        """
         query = (
             sa.text(OVERVIEW)
             .bindparams(sa.bindparam("at", moment(as_of) or END_OF_TIME, Moment))
             .columns(since=sa.Date(), last_checked=Moment())
         )
         with self.door.reading() as connection:
-            return lines_of(dict(row._mapping) for row in connection.execute(query))
+
+            def ask(text: str, since: datetime | None) -> list[dict[str, Any]]:
+                asked = sa.text(text)
+                if since is not None:
+                    asked = asked.bindparams(sa.bindparam("since", since, Moment))
+                return [dict(row._mapping) for row in connection.execute(asked)]
+
+            dues = None if night is None else Dues(ask, night)
+            return lines_of((dict(row._mapping) for row in connection.execute(query)), dues)
 
     def dossier(self, claim_id: str, *, as_of: datetime | date | None = None) -> Dossier:
         """Give everything that was held about a claim at a moment. Raises NotHeld."""

@@ -53,6 +53,20 @@ def test_what_is_due_and_why_can_be_asked_and_changed(home: Path) -> None:
     assert retest(home, "care", CLAIM.id, "--resume", "--json").code == 0
 
 
+def test_the_list_says_what_is_due_and_why_but_not_of_the_past(home: Path) -> None:
+    assert retest(home, "care", CLAIM.id, "--force").code == 0
+    listed = retest(home, "list", "--json").json
+    assert isinstance(listed, list)
+    assert "forced" in listed[0]["due"]
+    assert "due: forced" in retest(home, "list").out
+    assert retest(home, "care", CLAIM.id, "--pause", "--no-force").code == 0
+    assert "paused" in retest(home, "list").out
+    assert retest(home, "care", CLAIM.id, "--resume").code == 0
+    past = retest(home, "list", "--as-of", "2999-01-01", "--json").json
+    assert isinstance(past, list)
+    assert past[0]["due"] is None
+
+
 def test_explaining_names_the_papers_that_matched(home: Path) -> None:
     said = retest(home, "refresh", "--explain", CLAIM.id, "--until", NIGHT, "--json").json
     assert isinstance(said, dict)
