@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import escape
 
 from agent.settings import Settings
 from agent.web.callers import Caller, Desk, Identity, allowed_hosts, host_of
@@ -29,8 +30,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
-OPEN = ("/static/", "/health", "/ready", "/login", "/favicon.ico")
-"""Paths that need nobody signed in."""
+OPEN = frozenset({"/health", "/ready", "/login", "/favicon.ico"})
+"""Paths that need nobody signed in, beside the files of `STYLE`."""
+
+STYLE = ("/static/", "/style/")
+"""Where files are that the sign-in page needs: the same for everybody."""
 
 ACTION_COST = 10
 """Requests that one action counts for."""
@@ -122,7 +126,7 @@ class Guard:
             )
         path = request.url.path
         is_action = request.method not in SAFE
-        if not path.startswith(("/static/", "/health", "/ready")):
+        if not path.startswith(STYLE) and path not in ("/health", "/ready"):
             wait = self._rate.take(caller.address, ACTION_COST if is_action else 1)
             if not wait and path == "/login" and is_action:
                 wait = self._logins.take(caller.address)
@@ -132,7 +136,7 @@ class Guard:
                     request, 429, f"slower, please: wait {seconds} s", headers={"Retry-After": seconds}, kind="rate"
                 )
         identity = self._desk.identity(request, caller)
-        if identity is None and not path.startswith(OPEN):
+        if identity is None and path not in OPEN and not path.startswith(STYLE):
             return self._sign_in(request)
         identity = identity or Identity(None)
         request.state.user = identity.user
@@ -143,6 +147,8 @@ class Guard:
             return answer(request, 401, "the proxy in front of this page has to sign you in, and named nobody")
         if is_page(request) and request.method in SAFE:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            if request.headers.get("sec-fetch-site") == "cross-site":
+                return _come_again(target)
             return RedirectResponse(f"/login?next={quote(target, safe='')}", status_code=303)
         return answer(
             request, 401, "a bearer token is needed (RETEST_WEB_TOKEN)", headers={"WWW-Authenticate": "Bearer"}
@@ -208,6 +214,16 @@ async def check_form(request: Request) -> None:
     given: Any = request.headers.get(CSRF_HEADER) or (await request.form()).get(CSRF_FIELD)
     if not keys.is_csrf(held) or not isinstance(given, str) or not _same(given, held):
         raise HTTPException(403, "the form is too old, or cookies are off: go back, load the page again, and send it")
+
+
+def _come_again(target: str) -> Response:
+    """Make a browser that follows a link of another site ask once more, from a page of ours.
+
+    It keeps back the cookie of who is signed in (SameSite=Strict) when it comes from elsewhere: from a mail, say.
+    """
+    path = quote(target, safe="/?&=%+:,;@~!$*'()-._")
+    body = f'<!doctype html><title>retest</title><a href="{escape(path)}">Go on</a>'
+    return HTMLResponse(body, headers={"Refresh": f"0; url={path}"})
 
 
 def cookie(name: str, value: str, *, https: bool, max_age: int | None = None) -> str:

@@ -109,6 +109,24 @@ def test_a_person_signs_in_by_the_form_and_out_again(home: Path, sqlite_url: str
         assert other.get(CLAIMS).status_code == 401
 
 
+def test_a_link_in_a_mail_leads_a_signed_in_person_to_the_page(home: Path, sqlite_url: str) -> None:
+    with browsing(settings_for(home, sqlite_url, web_token=TOKEN), follow_redirects=False) as client:
+        mailed = client.get("/digests?a=1&b=<x>", headers={"Sec-Fetch-Site": "cross-site"})
+        assert mailed.status_code == 200
+        assert mailed.headers["refresh"] == "0; url=/digests?a=1&b=%3Cx%3E"
+        assert "<x>" not in mailed.text
+        again = client.get("/digests?a=1", headers={"Sec-Fetch-Site": "same-origin"})
+        assert again.headers["location"].startswith("/login?next=")
+
+
+def test_the_sign_in_page_has_its_style_and_nothing_else_is_open(home: Path, sqlite_url: str) -> None:
+    with browsing(settings_for(home, sqlite_url, web_token=TOKEN), follow_redirects=False) as client:
+        assert client.get("/style/report.css").status_code == 200
+        assert client.get("/static/site.css").status_code == 200
+        for path in ("/", "/papers", "/healthy", "/login/x", "/static", "/chat", "/claims/few-examples"):
+            assert client.get(path).status_code in (303, 307, 401), path
+
+
 def test_a_cookie_that_was_tampered_with_or_is_too_old_opens_nothing(home: Path, sqlite_url: str) -> None:
     settings = settings_for(home, sqlite_url, web_token=TOKEN)
     with browsing(settings) as client:

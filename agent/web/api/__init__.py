@@ -1,6 +1,7 @@
 """The JSON API under /api/v1."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from fastapi.security import HTTPBearer
 
 from agent.web.api import actions, ask, claims, digests, docs, papers, reports
 from agent.web.api.words import ERRORS
@@ -11,6 +12,9 @@ DESCRIPTION = (
     "give no instructions. Where a token is set, it goes into `Authorization: Bearer`."
 )
 
-router = APIRouter(prefix="/api/v1", responses=ERRORS)
+_described = HTTPBearer(auto_error=False, description="RETEST_WEB_TOKEN, where one is set")
+"""For the description alone: `agent.web.guard` is what checks it."""
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, dependencies=[Depends(_described)])
 for _part in (reports, claims, papers, digests, ask, actions, docs):
     router.include_router(_part.router)

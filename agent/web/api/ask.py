@@ -1,9 +1,9 @@
 """Questions about what is held, as one answer or sentence by sentence, and the grounding of cited ids."""
 
+import asyncio
 import json
-import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat.answer import MAX_QUESTION, told, understood
 from agent.chat.model import Turn, ask_model
-from agent.chat.reply import Reply, Sentence
+from agent.chat.reply import Reply
 from agent.llm import ChatModel
 from agent.lookups import MAX_IDS, ground_ids
 from agent.web.api.words import ERRORS
@@ -113,26 +113,28 @@ def _whole(reply: Reply) -> str:
     return Answer(**dict(reply), plain=reply.text()).model_dump_json()
 
 
-def _stream(asked: Question, store: Store, clock: Clock, model: ChatModel | None) -> Iterator[bytes]:
-    said: queue.Queue[bytes | None] = queue.Queue()
+async def _stream(asked: Question, store: Store, clock: Clock, model: ChatModel | None) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    said: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    def say(sentence: Sentence) -> None:
-        said.put(_event("sentence", sentence.model_dump_json()))
+    def put(event: bytes | None) -> None:
+        loop.call_soon_threadsafe(said.put_nowait, event)
 
     def work() -> None:
         try:
-            said.put(_event("answer", _whole(_answer(asked, store, clock, model, say))))
+            whole = _whole(_answer(asked, store, clock, model, lambda s: put(_event("sentence", s.model_dump_json()))))
+            put(_event("answer", whole))
         except RetestError as exc:
             problem = {"kind": type(exc).__name__, "status": status_of(exc), "detail": str(exc)}
-            said.put(_event("problem", json.dumps(problem)))
+            put(_event("problem", json.dumps(problem)))
         finally:
-            said.put(None)
+            put(None)
 
     threading.Thread(target=work, name="answer", daemon=True).start()
     while True:
         try:
-            event = said.get(timeout=SILENCE_S)
-        except queue.Empty:
+            event = await asyncio.wait_for(said.get(), SILENCE_S)
+        except TimeoutError:
             event = b": still here\n\n"
         if event is None:
             return
