@@ -82,7 +82,7 @@ def test_an_answer_leads_to_its_evidence_on_the_claims_page(script: bool, browse
     page = browse("/chat", java_script_enabled=script)
     page.get_by_label("Your question").fill("Does LIMA still hold, and what changed it?")
     page.get_by_role("button", name="Ask", exact=True).click()
-    said = page.locator("#turns li").last.locator(".said")
+    said = page.locator("#turns > li").last.locator(".said")
     expect(said).to_contain_text("overturned")
     link = said.get_by_role("link", name=re.compile(r"^ev-[0-9a-f]{12}$")).first
     id = link.inner_text()
@@ -92,7 +92,7 @@ def test_an_answer_leads_to_its_evidence_on_the_claims_page(script: bool, browse
     page.goto("/chat")
     expect(page.locator("#turns")).to_contain_text("Does LIMA still hold")
     page.get_by_role("button", name="New conversation").click()
-    assert page.locator("#turns li").count() == 0
+    assert page.locator("#turns > li").count() == 0
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["streamed", "without a script"])
@@ -105,7 +105,7 @@ def test_the_conversation_asks_before_it_starts_anything(script: bool, browse: C
     assert page.get_by_role("link", name=re.compile("^job-")).count() == 0
     yes.click()
     # No protocol fits this claim, so that the yes is answered and nothing runs.
-    expect(page.locator("#turns li").last).to_contain_text("no protocol re-tests self-improvement")
+    expect(page.locator("#turns > li").last).to_contain_text("no protocol re-tests self-improvement")
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without a script"])
@@ -176,7 +176,7 @@ def test_an_experiment_that_waits_is_declined(browse: Callable[..., Page], house
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[LabUnderTest]:
     """A real lab whose runs take a few seconds."""
-    with LabUnderTest(tmp_path / "home") as made:
+    with LabUnderTest(tmp_path / "lab-home") as made:
         made.serve()
         yield made
 
