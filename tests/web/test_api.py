@@ -372,3 +372,34 @@ def test_a_past_state_is_read_by_day(client: TestClient, url: str) -> None:
     path = f"{V1}/claims/models-alike"
     assert get(client, path)["no_experiment_because"] == "later"
     assert get(client, path, as_of=str(AS_OF))["no_experiment_because"] == "--no-lab"
+
+
+@pytest.mark.parametrize("odd", ["%00", "a%00b", "%ED%A0%80", "%FF", "..%2F..", "%25", "'%20OR%201=1--", "x" * 150])
+def test_odd_characters_are_nobodys_id_on_either_database(odd: str, database_url: str, tmp_path: Path) -> None:
+    filled(database_url)
+    with browsing(settings_for(tmp_path / "web", database_url)) as client:
+        for path in (
+            f"claims/{odd}",
+            f"claims/{odd}/evidence",
+            f"claims/{odd}/report",
+            f"claims?q={odd}",
+            f"claims?inquiry={odd}",
+            f"papers?q={odd}&weighed=false",
+            f"papers/{odd}",
+            f"evidence?q={odd}",
+            f"evidence/{odd}",
+            f"experiments/{odd}",
+            f"inquiries/{odd}",
+            f"inquiries/inq-{odd}/report",
+            f"jobs?claim={odd}",
+        ):
+            answer = client.get(f"{V1}/{path}")
+            assert answer.status_code < 500, (path, answer.text)
+        assert get(client, f"{V1}/claims?inquiry={odd}")["items"] == []
+        for body in ({"question": "a\x00b"}, {"question": "\ud800"}, {"question": "Does it hold?", "focus": ["\x00"]}):
+            answer = client.post(f"{V1}/ask", content=json.dumps(body), headers={"Content-Type": "application/json"})
+            assert answer.status_code < 500, (body, answer.text)
+        text = json.dumps({"text": "\ud800 \x00 Claims:\n- a claim (2024)", "asserted_on": "2024"})
+        for path in ("imports/preview", "imports", "claims"):
+            answer = client.post(f"{V1}/{path}", content=text, headers={"Content-Type": "application/json"})
+            assert answer.status_code < 500, (path, answer.text)

@@ -173,3 +173,21 @@ def test_an_open_stream_does_not_keep_the_server_from_stopping(home: Path) -> No
         assert time.monotonic() - asked_at < 20
         listener.join(10)
         assert told
+
+
+def test_the_page_needs_nothing_but_the_base_install() -> None:
+    code = (
+        "import sys\n"
+        "class Extras:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'torch', 'transformers', 'trl', 'langchain', 'langchain_openai', 'openai',\n"
+        "                                  'mcp', 'psycopg', 'ray', 'playwright', 'schemathesis', 'httpx2'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Extras())\n"
+        "from agent.settings import load_settings\n"
+        "from agent.web.app import create_app\n"
+        "print(len(create_app(load_settings()).openapi()['paths']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 25

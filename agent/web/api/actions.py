@@ -7,8 +7,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.lookups import inquiry_document
-from agent.web.api.paging import Page, PageDep, paged
-from agent.web.api.words import ERRORS, PROBLEM, ClaimKey, StartedJob
+from agent.web.api.paging import Page, PageDep, Tagged, paged
+from agent.web.api.words import PROBLEM, ClaimKey, StartedJob
 from agent.web.door import JobsDep, StoreDep
 from agent.web.jobs import Started
 from agent.web.journal import Job
@@ -16,7 +16,7 @@ from agent.web.pages.live import job_events
 from claims.errors import InputError, NotHeld
 from claims.inquiry import parse_inquiry
 
-router = APIRouter(responses=ERRORS)
+router = APIRouter(route_class=Tagged)
 
 MAX_DOCUMENT = 1_000_000
 """Characters of a document."""
