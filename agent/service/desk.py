@@ -84,8 +84,9 @@ class Desk:
     ) -> None:
         """Prepare; nothing is opened yet.
 
-        parts: by the judge's name; lab: reaches or starts it; deliver: sends a digest to people, and never raises for
-        a receiver that is away; missed: scheduled nights that did not take place before this one.
+        parts: by the judge's name, made anew for each round, as a model's budget is; lab: reaches or starts it;
+        deliver: sends a digest to people, and never raises for a receiver that is away; missed: scheduled nights that
+        did not take place before this one.
         """
         self._parts = parts
         self._index = index
@@ -95,6 +96,7 @@ class Desk:
         self._deliver = deliver
         self._missed = missed
         self._opened: _Open | None = None
+        self._equipment: tuple[str, Parts] | None = None
         self._lock = Lock()
         self._room = Semaphore(AT_ONCE)
 
@@ -108,7 +110,7 @@ class Desk:
             return prepared
 
     def _prepare(self, order: Order, round: str) -> Prepared:
-        night = begin(self._wish(order), self._parts(order.judge), self._index)
+        night = begin(self._wish(order), self._equipped(order, round), self._index)
         missed = self._missed(night.store, order.until)
         if missed is not None:
             night.change(lambda state: _with_missed(state, missed))
@@ -159,7 +161,7 @@ class Desk:
     def tell(self, order: Order, round: str, left: int, stopped: str | None) -> Digest:
         """Read the digest and store it. Raises StoreError."""
         with span("tell", night=str(order.until), round=round) as step:
-            night = begin(self._wish(order), self._parts(order.judge), self._index)
+            night = begin(self._wish(order), self._equipped(order, round), self._index)
             digest = tell(night, time.monotonic(), left=left, stopped=stopped)
             step["problems"] = len(digest.problems)
             log.info("%s", digest.headline)
@@ -170,12 +172,18 @@ class Desk:
         with span("deliver", night=str(digest.night), round=round):
             self._deliver(digest)
 
+    def _equipped(self, order: Order, round: str) -> Parts:
+        held = self._equipment
+        if held is None or held[0] != round:
+            self._equipment = held = (round, self._parts(order.judge))
+        return held[1]
+
     def _night(self, order: Order, round: str) -> tuple[Night, NightPlan, dict[str, Due]]:
         """Give the night as this process sees it: planned once a round, after the harvest."""
         with self._lock:
             held = self._opened
             if held is None or held.round != round:
-                night = begin(self._wish(order), self._parts(order.judge), self._index)
+                night = begin(self._wish(order), self._equipped(order, round), self._index)
                 night.can_match = ready_index(night)
                 plan = plan_night(night.store, order.until, due_days=order.due_days)
                 held = _Open(round, night, plan, {due.claim.id: due for due in plan.due})

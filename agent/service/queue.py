@@ -11,7 +11,7 @@ another that never comes back. So every process has a name of its own life here,
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
@@ -35,6 +35,8 @@ WAITING = 2
 """Portions that a process takes before it has hands for them, so that it never waits for the queue between two."""
 POLL_S = 0.5
 SCHEDULE = "retest-refresh"
+KEPT = timedelta(days=30)
+"""For which the queue knows which process did what; what a night did is in the store for ever."""
 
 Ordering = Callable[[date], Order]
 """Makes the order for a scheduled night."""
@@ -174,6 +176,10 @@ class NightQueue:
         def deliver(told: str, round: str) -> None:
             desk.deliver(Digest.model_validate_json(told), round)
 
+        @DBOS.step(name="forget")
+        def forget(day: str) -> None:
+            _forget_before(day)
+
         @DBOS.step(name="name_round")
         def name_round(day: str) -> str:
             return _next_round(date.fromisoformat(day))
@@ -196,6 +202,7 @@ class NightQueue:
                 stopped = handle.get_result() or stopped
             told = tell(ordered, round, prepared.left, stopped)
             deliver(told, round)
+            forget((Order.model_validate(ordered).until - KEPT).isoformat())
             return told
 
         @DBOS.workflow(name="retest_tick", max_recovery_attempts=None)
@@ -223,6 +230,19 @@ def _pending(executor: str | None = None) -> list[WorkflowStatus]:
         load_input=False,
         load_output=False,
     )
+
+
+def _forget_before(day: str) -> None:
+    """Strike rounds that were over before a day from the queue's tables, with their portions."""
+    old = DBOS.list_workflows(
+        name=["retest_night", "retest_tick"],
+        completed_before=f"{day}T00:00:00+00:00",
+        limit=100,
+        load_input=False,
+        load_output=False,
+    )
+    if old:
+        DBOS.delete_workflows([one.workflow_id for one in old], delete_children=True)
 
 
 def _next_round(day: date) -> str:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
-from functools import cache
 from typing import NamedTuple
 
 from agent.graph.parts import Parts
@@ -78,7 +77,6 @@ def serving(settings: Settings, clock: Clock, order: Order, *, takes_part: bool 
         store = stack.enter_context(open_store(settings, clock))
         settings.home.mkdir(parents=True, exist_ok=True)
 
-        @cache
         def parts(judge: str) -> Parts:
             return Parts(
                 store=store,

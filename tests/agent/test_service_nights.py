@@ -3,26 +3,38 @@
 import itertools
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from tests.agent.test_refresh_killed import KILLED, NEXT, ROOT, copied, fill, final_state, judged, url_of
-from tests.nights import SUBJECTS, claim_about
+from agent.graph.parts import Parts
+from agent.lab_client import LabClient
+from agent.refresh import NightWish
+from agent.service.desk import Desk, Order
+from agent.wiring import Lab
+from claims.experiment import Outcome
+from claims.store import Store
+from tests.agent.test_refresh_killed import DAY, KILLED, NEXT, ROOT, copied, fill, final_state, judged, url_of
+from tests.agent.test_refresh_seeds import CLAIM, experiment
+from tests.agent.test_refresh_seeds import Lab as FakeLab
+from tests.nights import SUBJECTS, Library, StatedJudge, claim_about, paper_about
 from tests.oai_server import OaiServer
 from tests.postgres import Cluster
 
 pytestmark = pytest.mark.slow
 
 
-def start(url: str, home: Path, *more: str, **env: str) -> subprocess.Popen[str]:
+def start(url: str, home: Path, *more: str, day: date = NEXT, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.agent.night_process", url, str(home), NEXT.isoformat(), *more],
+        [sys.executable, "-m", "tests.agent.night_process", url, str(home), day.isoformat(), *more],
         cwd=ROOT,
         env=os.environ | env,
         stdout=subprocess.PIPE,
@@ -86,6 +98,8 @@ def test_three_processes_on_one_postgres_do_every_claim_once_at_one_pace_and_mak
     with OaiServer() as server:
         server.before_page = lambda n: at.append(time.monotonic())
         dying = start(url, home, "judged:2", server.url, str(gap_s))
+        while not any("pid" in asked for asked in server.requests) and dying.poll() is None:
+            time.sleep(0.05)  # it has claims in hand before the others come
         others = [start(url, home, "never:1", server.url, str(gap_s)) for _ in range(2)]
         told = [ended(process) for process in others]
         assert dying.wait(120) == KILLED
@@ -129,3 +143,45 @@ def test_a_second_round_of_the_same_night_changes_nothing(
     assert told == [undisturbed[1]] * 2
     assert (final_state(url_of(home)), judged(home)) == (undisturbed[0], undisturbed[2])
     assert max(Counter((home / "judged.txt").read_text().splitlines()).values()) == 1
+
+
+def test_the_queue_forgets_rounds_that_are_long_over(template: Path, tmp_path: Path) -> None:
+    home = copied(template, tmp_path / "home")
+    ended(start(url_of(home), home))
+    # The clock is real: a night of the far future takes those of today for old ones.
+    far = start(url_of(home), home, day=date(2099, 1, 1))
+    ended(far)
+    with closing(sqlite3.connect(home / "nights.sqlite3")) as connection:
+        names = [row[0] for row in connection.execute("SELECT workflow_uuid FROM workflow_status")]
+    assert {name.partition("/")[0] for name in names} == {"night:2099-01-01"}
+
+
+def test_a_claim_with_an_undecided_experiment_is_done_by_the_process_that_asks_the_lab(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    other, lab = claim_about("pruned"), FakeLab()
+    with Store.open(sqlite_url) as store, LabClient(lab.url) as client:
+        library = Library(store, tmp_path)
+        for claim in (CLAIM, other):
+            store.put_claim(claim)
+        library.put(paper_about("curated", "Supports", 1))
+        store.put_experiment(experiment(4))
+        desk = Desk(
+            lambda judge: Parts(store=store, sources={}, judge=StatedJudge(), clock=store.clock),
+            library.index,
+            lambda order: NightWish(until=order.until, harvest=False, seeds_budget=order.seeds_budget),
+            pace=lambda: None,
+            lab=lambda: nullcontext(Lab(client, None, "")),
+        )
+        order = Order(until=DAY, harvest=False, seeds_budget=8)
+        prepared = desk.prepare(order, "night:1")
+        assert (prepared.at_lab, prepared.portions) == ([CLAIM.id], [[other.id]])
+        assert desk.at_lab(order, "night:1", prepared.at_lab) is None
+        assert desk.go_over(order, "night:1", prepared.portions[0]) is None
+        digest = desk.tell(order, "night:1", prepared.left, None)
+    lab.server.shutdown()
+    lab.server.server_close()
+    assert lab.asked == [8]
+    assert [(e.outcome, e.n_seeds) for e in digest.experiments] == [(Outcome.INCONCLUSIVE, 8)]
+    assert (digest.cost.claims, digest.cost.seeds, digest.problems) == (2, 4, ())
+    assert digest.cost.seconds > 0
