@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from agent.errors import LlmRefused
 from agent.settings import Settings
 from agent.web.jobs import Jobs
 from agent.wiring import open_llm, open_store
 from claims.clock import Clock, SystemClock
+from claims.errors import InputError
 from claims.store import Store
 
 if TYPE_CHECKING:
@@ -45,14 +47,17 @@ class Door:
     def chat_model(self) -> "ChatModel | None":
         """Give the configured chat model; None where none is. Its budget is for one day of this server.
 
-        Raises InputError when it cannot be had as it is configured.
+        Raises LlmRefused when it cannot be had as it is configured: nobody who asks can mend that.
         """
         if not self.settings.llm:
             return None
         today = self.clock.now().date()
         with self._lock:
             if self._model is None or self._model[0] != today:
-                self._model = (today, open_llm(self.settings))
+                try:
+                    self._model = (today, open_llm(self.settings))
+                except InputError as exc:
+                    raise LlmRefused(self.settings.llm, str(exc)) from exc
             return self._model[1]
 
     def close(self) -> None:
