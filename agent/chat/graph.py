@@ -198,7 +198,7 @@ def _kept(state: ChatState, reply: Reply, parts: ChatParts, *, streamed: bool = 
             parts.on_sentence(sentence)
     said: Said = {
         "question": state["message"][:MAX_SAID],
-        "answer": " ".join(str(s) for s in reply.sentences)[:MAX_SAID],
+        "answer": "\n".join(str(s) for s in reply.sentences)[:MAX_SAID],
         "claim_ids": list(reply.claim_ids),
     }
     turns = [*(state.get("turns") or []), said][-MAX_TURNS:]

@@ -48,7 +48,9 @@ MAX_MESSAGE = 4000
 _THREAD = re.compile(r"[A-Za-z0-9_-]{16,40}")
 _OURS = re.compile(
     r"\b(?P<evidence>ev-[0-9a-f]{12})\b|\b(?P<experiments>exp-[0-9a-f]{12})\b|\b(?P<jobs>job-[0-9a-f]{12})\b"
+    r"|(?<![\w-])(?P<claims>[a-z0-9]+(?:-[a-z0-9]+){1,12}-[0-9a-f]{6})(?![\w-])"
 )
+"""Ids in an answer by the page that they lead to. None is there that is not held: the conversation sees to that."""
 
 IDEAS = (
     "What is held, and what is untested?",
@@ -73,7 +75,8 @@ class Turn(NamedTuple):
     """One question with its answer, ready to be drawn."""
 
     question: str
-    answer: Markup
+    answer: list[Markup]
+    """a paragraph each"""
     cited: list[Cited]
 
 
@@ -238,7 +241,8 @@ def _with_cookie(request: Request, answer: Response, thread: str) -> Response:
 
 def _turn(question: str, answer: str, store: Store) -> Turn:
     ids = list(dict.fromkeys(m["evidence"] for m in _OURS.finditer(answer) if m["evidence"]))
-    return Turn(question, _sentence(answer, store), [c for id in ids if (c := _cited(id, store))])
+    lines = [_sentence(line, store) for line in answer.split("\n")]
+    return Turn(question, lines, [c for id in ids if (c := _cited(id, store))])
 
 
 def _cited(id: str, store: Store) -> Cited | None:

@@ -9,6 +9,7 @@
   if (!form || !turns || !window.fetch || !window.ReadableStream) return;
   const token = form.querySelector("[name=csrf_token]").value;
   let busy = false;
+  if (turns.lastElementChild && !location.hash) turns.lastElementChild.scrollIntoView({ block: "nearest" });
 
   const ask = async (message, yes) => {
     if (busy || !message.trim()) return;
