@@ -118,7 +118,7 @@ def refresh(
             digest = refresh_night(wish, parts, index, pace=pace(store, settings))
         _write(render_digest(digest, "json" if as_json else format_name), out)
         unsent = sent_to.deliver(digest, store, clock)
-    return _code(digest) or (1 if unsent else 0)
+    return code_of(digest) or (1 if unsent else 0)
 
 
 @contextmanager
@@ -131,7 +131,8 @@ def _lab_if_needed(store: "Store", settings: "Settings", seeds_budget: int) -> I
         yield lab
 
 
-def _code(digest: "Digest") -> int:
+def code_of(digest: "Digest") -> int:
+    """Give the exit code of a night: 1 when something could not be done, 3 when nothing could be looked at."""
     if any(p.where in ("the mirror", "the store") for p in digest.problems):
         return 3
     return 1 if digest.problems else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from agent.cli.output import console, json_option, print_json
+from agent.cli.refresh import code_of
 from claims.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def service(
             _follow(made, as_json)
         digest = made.queue.wait(made.queue.call(order))
         click.echo(render_digest(digest, "json" if as_json else "md"), nl=False)
-        return 1 if digest.problems else 0
+        return code_of(digest)
 
 
 def _follow(made: "Service", as_json: bool) -> NoReturn:

@@ -32,9 +32,10 @@ from claims.store import Store
 
 log = logging.getLogger(__name__)
 
-PORTIONS = 100
-"""Into which a night is cut where it is large: each costs the queue about ten milliseconds."""
-LARGEST_PORTION = 20
+PORTIONS = 40
+"""Into which a night is cut where it is large: enough for several processes to end together, and few enough that nobody
+waits for the queue, which hands out some at every look."""
+LARGEST_PORTION = 25
 """Claims of one portion: what another process may have to do again, and what waits at the end of a night."""
 
 

@@ -1,5 +1,7 @@
 """How fast the store is at the size the project plans for: `python -m tests.benchmarks.store_scale [URL ...]`.
 
+With `--postgres` it also measures on a PostgreSQL of its own, beside the SQLite file.
+
 1,000 claims, 50,000 stances, 10,000 verdicts, 24,000 searches, 20,000 papers. Times are CPU seconds of this process on
 SQLite (where all the work is done in it) and wall seconds on PostgreSQL. The peer of `put_papers` is what SQLite's own
 driver needs to write the same JSON documents, with nothing else done.
@@ -12,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from tests.factories import (
     an_inquiry,
     paper_evidence,
 )
+from tests.postgres import running_cluster
 
 N_PAPERS = 20_000
 N_CLAIMS = 1_000
@@ -85,11 +89,16 @@ def measure(url: str) -> list[tuple[str, str]]:
                 for q in range(8)
                 for d in range(3)
             )
-        one = claims[N_CLAIMS // 2].id
+        seen = store.last_change()
+        for claim in claims:
+            store.claim_refreshed(claim.id, NOON.date(), checked_to=seen, seen_to=seen, full=True)
+        one, tomorrow = claims[N_CLAIMS // 2].id, NOON.date() + timedelta(days=1)
         latency("list (overview)", store.overview)
+        latency("list, with what is due", lambda: store.overview(night=tomorrow))
         latency("list, as of", lambda: store.overview(as_of=NOON))
         if url.startswith("sqlite"):
             latency("list, quick", lambda: read_sqlite(Path(url.removeprefix("sqlite:///")), None))
+            latency("list, quick, what is due", lambda: read_sqlite(Path(url[len("sqlite:///") :]), None, tomorrow))
         latency("show (dossier)", lambda: store.dossier(one))
         latency("report, 6 claims", lambda: store.inquiry_dossier("inq-000000000001"))
         latency("evidence", lambda: store.evidence(one))
@@ -113,8 +122,12 @@ def measure(url: str) -> list[tuple[str, str]]:
 
 def main() -> None:
     """Measure at the given URLs (empty databases), or at a SQLite file of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        for url in sys.argv[1:] or [f"sqlite:///{folder}/scale.sqlite3"]:
+    given = [text for text in sys.argv[1:] if text != "--postgres"]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        urls = given or [f"sqlite:///{folder}/scale.sqlite3"]
+        if "--postgres" in sys.argv:
+            urls.append(stack.enter_context(running_cluster()).create_database())
+        for url in urls:
             print(url.split(":")[0])
             for name, value in measure(url):
                 print(f"  {name:<28}{value}")

@@ -7,6 +7,7 @@ import pytest
 
 from claims.store import Store
 from tests.cli.test_commands import retest
+from tests.mail_server import MailServer
 from tests.nights import Library, claim_about, paper_about
 from tests.oai_server import OaiServer, refuse
 
@@ -72,6 +73,31 @@ def test_explaining_names_the_papers_that_matched(home: Path) -> None:
     assert isinstance(said, dict)
     assert {m["paper_id"] for m in said["matches"]} == {paper_about("curated", "Neutral", n).id for n in (1, 2, 3)}
     assert said["reason"]
+
+
+def test_a_digest_is_mailed_once_and_a_mail_server_that_refuses_it_stops_nothing(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'retest.sqlite3'}") as store:
+        store.put_claim(CLAIM)
+        Library(store, tmp_path, index="paper-index").put(paper_about("curated", "Neutral", 1))
+    night = ("refresh", "--no-harvest", "--no-lab", "--until", NIGHT, "--json")
+    with MailServer(login=("ada", "s3cret-word")) as server:
+        settings = {
+            "RETEST_MAIL_TO": '["ada@example.org"]',
+            "RETEST_SMTP_HOST": "127.0.0.1",
+            "RETEST_SMTP_PORT": str(server.port),
+            "RETEST_SMTP_TLS": "none",
+            "RETEST_SMTP_USER": "ada",
+            "RETEST_SMTP_PASSWORD": "s3cret-word",
+        }
+        server.play("554 not today")
+        refused = retest(tmp_path, *night, **settings)
+        sent = retest(tmp_path, *night, **settings)
+        again = retest(tmp_path, *night, **settings)
+    assert (refused.code, sent.code, again.code) == (1, 0, 0)
+    assert refused.json == sent.json == again.json
+    assert "554 not today" in refused.err
+    assert "s3cret-word" not in refused.err
+    assert [got["Subject"] for got in server.got] == [f"retest {NIGHT}: 1 first verdict"]
 
 
 def test_a_throttled_arxiv_ends_with_code_1_and_a_digest_that_says_so(home: Path) -> None:
