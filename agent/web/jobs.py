@@ -188,7 +188,10 @@ class Jobs:
             if self._pool is None:
                 if self._leaving.is_set():
                     raise Stopped("the server is stopping")
-                self._held.enter_context(lease(self._settings.home / "locks", f"web-server:{self._server}"))
+                try:
+                    self._held.enter_context(lease(self._settings.home / "locks", f"web-server:{self._server}"))
+                except OSError as exc:
+                    raise StoreError(f"jobs need a data folder that can be written: {exc}") from exc
                 self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
             return self._pool
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from claims.store import Store
 from tests.chat_store import fill
 from tests.factories import NOON, a_claim
 from tests.labs import TOKEN, LabUnderTest
+from tests.webs import browsing, filled, settings_for
 
 CLOCK = FrozenClock(NOON)
 INQUIRY = "inq-0123456789ab"
@@ -174,3 +176,33 @@ def test_a_long_experiment_waits_for_a_person_and_begins_when_approved(settings:
         jobs.close()
         with Store.open(strict.store_url) as store:
             assert [e.kind for e in store.evidence("quick-one")] == ["experiment"]
+
+
+def test_many_who_ask_at_once_start_one_job(jobs: Jobs) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        started = list(pool.map(lambda _: jobs.start_retest("self-improvement", source="library"), range(8)))
+    assert len({s.job.id for s in started}) == 1
+    assert sum(s.is_new for s in started) == 1
+    over(jobs, started[0].job.id)
+
+
+def test_two_servers_of_one_home_never_work_on_one_claim(jobs: Jobs, settings: Settings) -> None:
+    other = Jobs(settings, CLOCK)
+    first = jobs.start_retest("self-improvement", source="library")
+    second = other.start_retest("self-improvement", source="library")
+    assert second.job.id == first.job.id or jobs.get(first.job.id).is_over
+    other.open()
+    assert over(jobs, first.job.id) is JobState.DONE
+    assert jobs.get(first.job.id).attempts == 1
+    other.close()
+
+
+def test_a_data_folder_that_cannot_be_written_is_said_and_pages_still_open(tmp_path: Path, sqlite_url: str) -> None:
+    filled(sqlite_url)
+    home = tmp_path / "a file, no folder"
+    home.write_text("")
+    with browsing(settings_for(home, sqlite_url)) as client:
+        assert client.get("/api/v1/claims").json()["total"] == 3
+        refused = client.post("/api/v1/claims/few-examples/retest", json={"source": "library"})
+        assert refused.status_code == 503
+        assert "data folder" in refused.json()["detail"]
