@@ -93,6 +93,12 @@ class Night:
 
         return state_of(patiently(lambda: self.store.change_night(self.wish.until, in_json), self.sleep))
 
+    def begin_round(self) -> None:
+        """Forget that there were more problems than are listed: this round finds out anew."""
+        held = self.store.night(self.wish.until)
+        if held is not None and state_of(held).more_problems:
+            self.change(lambda state: state.model_copy(update={"more_problems": False}))
+
     def trouble(self, where: str, what: str, claim_id: str | None = None) -> None:
         """Say that something could not be done."""
         log.warning("refresh %s: %s%s: %s", self.wish.until, where, f", claim {claim_id}" if claim_id else "", what)

@@ -85,6 +85,7 @@ def begin(wish: NightWish, parts: Parts, index: PaperIndex, *, sleep: Callable[[
 
 def look(night: Night, pace: Pace) -> Work:
     """Harvest, and plan what the night goes over. Raises StoreFull."""
+    night.begin_round()
     harvest_once(night, pace=pace, sleep=night.sleep)
     night.can_match = ready_index(night)
     plan = plan_night(night.store, night.wish.until, due_days=night.wish.due_days)

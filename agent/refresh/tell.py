@@ -3,7 +3,7 @@
 import time
 
 from agent.refresh.night import Night, judge_name, patiently
-from agent.refresh.state import NightState, state_of
+from agent.refresh.state import MOST_PROBLEMS, NightState, state_of
 from claims.digest import Digest, Problem, read_digest
 from claims.errors import StoreFull
 
@@ -23,13 +23,18 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
     state = state.model_copy(update={"left": left, "seconds": state.seconds + time.monotonic() - started})
     if stopped is not None:
         state = state.with_problem(Problem(where="the store", what=stopped))
+    problems = sorted(state.problems, key=lambda p: (p.claim_id or "", p.where))
+    if state.more_problems:
+        problems.append(
+            Problem(where="more", what=f"only {MOST_PROBLEMS:,} are listed; `retest due` shows what stays due")
+        )
     digest = read_digest(
         store,
         until,
         state.marks,
         judge=judge_name(night.parts.judge),
         since=state.since,
-        problems=sorted(state.problems, key=lambda p: (p.claim_id or "", p.where)),
+        problems=problems,
         cost=state.cost(claims=done),
     ).model_copy(update={"missed": state.missed})
     if held.digest is not None:

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from agent.refresh import plan_night
 from agent.refresh.plan import why_due
+from agent.refresh.state import MOST_PROBLEMS, NightState, first_state
 from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
-from claims.digest import Digest
+from claims.digest import Digest, Problem
 from claims.evidence import Assessment, PaperEvidence
 from claims.paper import Paper
 from claims.report.digest import render_digest
@@ -355,3 +356,24 @@ def test_a_night_waits_out_a_database_that_another_process_keeps_locked(sqlite_u
         assert waited
         assert digest.problems == ()
         assert kind(library) is VerdictKind.STANDS
+
+
+def test_a_night_in_which_everything_fails_lists_so_many_problems_and_says_that_there_are_more(
+    library: Library,
+) -> None:
+    library.night(FIRST)
+    library.store.begin_night(SECOND, first_state(library.store).model_dump_json())
+    many = [Problem(where="claim", what="no", claim_id=f"other-{n:06d}") for n in range(MOST_PROBLEMS)]
+    library.store.change_night(
+        SECOND,
+        lambda state: NightState.model_validate_json(state).model_copy(update={"problems": many}).model_dump_json(),
+    )
+    library.at(SECOND).put(paper_about("curated", "Supports", 3))
+    failed = library.night(SECOND, StatedJudge(fails_on=[CURATED.id]))
+    assert len(failed.problems) == MOST_PROBLEMS + 1
+    assert "`retest due`" in failed.problems[-1].what
+    library.store.change_night(
+        SECOND,
+        lambda state: NightState.model_validate_json(state).model_copy(update={"problems": []}).model_dump_json(),
+    )
+    assert library.night(SECOND).problems == ()
