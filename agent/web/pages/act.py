@@ -33,6 +33,15 @@ def start_retest(claim_id: str, jobs: JobsDep, source: Annotated[str, Form()] = 
         return RedirectResponse(f"/jobs/{taken.job.id}", 303)
 
 
+@router.post("/inquiries/{inquiry_id}/run")
+def start_run(inquiry_id: str, jobs: JobsDep, use_lab: Annotated[bool, Form()] = False) -> Response:
+    """Start the main job over an inquiry, and lead to its page."""
+    try:
+        return _to(jobs.start_run(inquiry_id, use_lab=use_lab))
+    except JobTaken as taken:
+        return RedirectResponse(f"/jobs/{taken.job.id}", 303)
+
+
 @router.get("/claims/{claim_id}/experiment")
 def propose(request: Request, claim_id: str, store: StoreDep, settings: SettingsDep) -> HTMLResponse:
     """Show the design that would re-test a claim, and ask for size and seeds."""

@@ -191,15 +191,17 @@ async def _answer(door: Door, thread: str, message: str, yes: bool) -> AsyncIter
     def tell(name: str, data: dict[str, str]) -> None:
         anyio.from_thread.run(send.send, event(name, data))
 
+    asking = _Asking(yes=yes)
+
     def told(sentence: "Sentence") -> None:
-        tell("sentence", {"html": str(_sentence(str(sentence), door.store))})
+        if not asking.question:
+            tell("sentence", {"html": str(_sentence(str(sentence), door.store))})
 
     def work() -> None:
-        asking = _Asking(yes=yes)
         try:
             with _conversation(door, thread, on_sentence=told) as talk:
                 reply = talk.say(message, approve=asking)
-            tell("end", {"html": str(_below(reply, message if asking.question else ""))})
+            tell("end", {"html": str(_below(reply, asking.question, message))})
         except RetestError as exc:
             tell("problem", {"html": str(Markup("<p>{}</p>").format(str(exc)))})
         except anyio.BrokenResourceError:
@@ -279,7 +281,8 @@ def _words(text: str, held: Container[str]) -> Markup:
     return escape(before) + words(text, held, to=PAGES.papers) + after
 
 
-def _below(reply: "Reply", confirm: str) -> Markup:
+def _below(reply: "Reply", question: str, message: str) -> Markup:
+    """Draw what stands below an answer; with a question, what a yes to it would send again."""
     cited = [
         Cited(
             g.evidence_id,
@@ -290,4 +293,4 @@ def _below(reply: "Reply", confirm: str) -> Markup:
         )
         for g in reply.grounds
     ]
-    return part("chat_below.html", cited=cited, bibtex=reply.bibtex, confirm=confirm)
+    return part("chat_below.html", cited=cited, bibtex=reply.bibtex, question=question, message=message)

@@ -56,4 +56,5 @@ def digest(request: Request, night: str, store: StoreDep, format: str = "") -> R
 
 def _digests(store: Store) -> list[Digest]:
     nights = store.nights(MOST_NIGHTS)
-    return [Digest.model_validate_json(held.digest) for held in nights if held.digest is not None]
+    read = [Digest.model_validate_json(held.digest) for held in nights if held.digest is not None]
+    return sorted(read, key=lambda d: d.night, reverse=True)

@@ -54,7 +54,11 @@
     const n = experiment.querySelectorAll("tbody tr").length;
     let saidAt = 0;
     const source = new EventSource(experiment.dataset.events);
-    const put = (row, cell, text) => { row.querySelector("[data-cell=" + cell + "]").textContent = text; };
+    const put = (row, name, text) => {
+      const cell = row.querySelector("[data-cell=" + name + "]");
+      cell.classList.remove("none");
+      cell.textContent = text;
+    };
     source.addEventListener("progress", (event) => {
       const p = JSON.parse(event.data);
       if (!p.run_id) {
