@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -103,7 +104,11 @@ def unit_costs(url: str, day: date, n_claims: int) -> list[Row]:
             Row("leases of 20 claims, taken and given back", ms(lease), "ms"),
             Row(
                 "mark of a claim",
-                ms(lambda k: store.claim_refreshed(claim_ids[k % len(claim_ids)], day, checked_to=seen, seen_to=seen, full=False)),
+                ms(
+                    lambda k: store.claim_refreshed(
+                        claim_ids[k % len(claim_ids)], day, checked_to=seen, seen_to=seen, full=False
+                    )
+                ),
                 "ms",
             ),
         ]
@@ -126,12 +131,42 @@ def unit_costs(url: str, day: date, n_claims: int) -> list[Row]:
     return rows
 
 
+def many_claims(url: str, day: date, n: int) -> list[Row]:
+    """Time what a process does once a night however few claims it takes: with this many claims held."""
+    with Store.open(url) as store:
+        seen = store.last_change()
+        words = ("alpha", "beta", "gamma", "delta")
+        held = store.claims()[0]
+        began = time.perf_counter()
+        for k in range(n - len(store.claims())):
+            claim = held.model_copy(
+                update={"id": f"many-{k:06d}-{k:06x}", "text": f"{held.text} ({words[k % 4]} {k})", "anchors": ()}
+            )
+            store.put_claim(claim)
+            store.claim_refreshed(claim.id, day, checked_to=seen, seen_to=seen, full=True)
+        put_ms = (time.perf_counter() - began) / n * 1000
+        tracemalloc.start()
+        plan = plan_night(store, day + timedelta(days=1))
+        mib = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        took = []
+        for _ in range(3):
+            began = time.perf_counter()
+            plan_night(store, day + timedelta(days=1))
+            took.append((time.perf_counter() - began) * 1000)
+        return [
+            Row("plan of a night", statistics.median(took), "ms", len(plan.due), "", f"{mib:.0f} MiB at its peak"),
+            Row("a claim put and marked", put_ms, "ms", n),
+        ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=int, default=300)
     parser.add_argument("--papers", type=int, default=20_000)
     parser.add_argument("--new", type=int, default=500)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--planned", type=int, default=10_000, help="Also plan a night with so many claims; 0: no.")
     parser.add_argument("--take-part", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.take_part:
@@ -167,6 +202,8 @@ def main() -> None:
             rows.append(Row(f"{n} process{'es' if n > 1 else ''}", rate, "claims/s", len(claims), "", note))
         print_rows(f"a night shared, {len(papers):,} papers held, {given.new:,} of them new", rows)
         print_rows("what the shared parts cost", unit_costs(url, night, len(claims)))
+        if given.planned:
+            print_rows("with more claims held", many_claims(url, night, given.planned))
 
 
 if __name__ == "__main__":
