@@ -18,7 +18,7 @@ from markupsafe import escape
 from agent.settings import Settings
 from agent.web.callers import Caller, Desk, Identity, allowed_hosts, host_of
 from agent.web.keys import Keys
-from agent.web.problems import answer, is_page
+from agent.web.problems import HEADERS, answer, is_page
 from agent.web.rate import Rate
 
 Scope = MutableMapping[str, Any]
@@ -44,21 +44,6 @@ LOGINS_A_MINUTE = 10
 
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
-
-HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "cache-control": "no-cache, private",
-}
-"""On every answer that does not say otherwise. Nothing inline runs: scripts and styles are files of ours."""
 
 
 class Guard:

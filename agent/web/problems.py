@@ -6,6 +6,7 @@ who asked. A defect of retest is told without its inside, which is in the log.
 
 import logging
 import re
+import secrets
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -84,6 +85,22 @@ TITLES = {
 }
 
 
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "cache-control": "no-cache, private",
+}
+"""On every answer that does not say otherwise. Nothing inline runs: scripts and styles are files of ours."""
+
+
 class Problem(BaseModel):
     """Why something could not be answered."""
 
@@ -115,7 +132,7 @@ def answer(
     detail = "".join(c if c.isprintable() else " " for c in detail)[:2000]
     response: Response
     if is_page(request):
-        response = page(request, "error.html", status=status, title=title, detail=detail)
+        response = page(request, "error.html", status=status, title=title, detail=detail, id=more.get("id"))
     else:
         kind = kind or re.sub(r"[^a-z]+", "-", title.lower())
         body = {"type": f"urn:retest:problem:{kind}", "title": title, "status": status, "detail": detail, **more}
@@ -165,7 +182,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def defect(request: Request, exc: Exception) -> Response:
-        return answer(request, 500, f"{type(exc).__name__}; the server's log says where", kind="defect")
+        # The traceback follows in the log, from the server; the number finds it.
+        number = "err-" + secrets.token_hex(4)
+        log.error("%s: %s %s: %s", number, request.method, request.url.path, type(exc).__name__)
+        said = f"{type(exc).__name__}; the server's log says where"
+        # This answer is given outside of the guard, which dresses all others.
+        return answer(request, 500, said, kind="defect", headers=HEADERS, id=number)
 
 
 def _kebab(name: str) -> str:

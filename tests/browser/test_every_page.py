@@ -99,6 +99,6 @@ def test_the_first_tab_skips_to_the_content(browse: Callable[..., Page]) -> None
 
 
 def test_errors_say_what_is_wrong_in_a_page(browse: Callable[..., Page]) -> None:
-    assert "no claim 'nothing' is held here" in browse("/claims/nothing", expect=404).locator("main").inner_text()
-    assert "not a day: 'soon'" in browse(f"/claims/{CLAIM}?as_of=soon", expect=422).locator("main").inner_text()
-    assert "not an arXiv id" in browse("/papers/zzz", expect=422).locator("main").inner_text()
+    assert "No claim 'nothing' is held here" in browse("/claims/nothing", expect=404).locator("main").inner_text()
+    assert "Not a day: 'soon'" in browse(f"/claims/{CLAIM}?as_of=soon", expect=422).locator("main").inner_text()
+    assert "Not an arXiv id" in browse("/papers/zzz", expect=422).locator("main").inner_text()

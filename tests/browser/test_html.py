@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import urldefrag
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tests.browser.house import furnish
-from tests.webs import browsing, settings_for
+from tests.webs import ORIGIN, browsing, settings_for
 
 VOID = "area base br col embed hr img input link meta source track wbr".split()
 MOST = 150
@@ -138,3 +139,18 @@ def test_the_feed_names_each_night(client: TestClient) -> None:
     feed = client.get("/digests.atom")
     assert feed.headers["content-type"].startswith("application/atom+xml")
     assert feed.text.count("<entry>") == 2 and "2026-08-20" in feed.text
+
+
+def test_a_defect_is_told_with_a_number_that_the_log_has(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("the inside of a defect")
+
+    application = client.app
+    assert isinstance(application, FastAPI)
+    application.add_api_route("/broken", broken, include_in_schema=False)
+    answer = TestClient(application, base_url=ORIGIN, raise_server_exceptions=False).get("/broken")
+    assert answer.status_code == 500 and "the inside of a defect" not in answer.text
+    number = re.findall(r"err-[0-9a-f]{8}", answer.text)[0]
+    assert number in caplog.text
+    assert Html(answer.text).inline == []
+    assert "script-src 'self'" in answer.headers["content-security-policy"]

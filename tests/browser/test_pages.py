@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from claims.evidence import JudgeName, PaperEvidence
 from claims.store import Store
@@ -25,6 +25,12 @@ This line belongs to nothing that anybody could name
 """
 
 
+def follow(link: Locator) -> None:
+    """Click what loads another page, and wait until it is there."""
+    with link.page.expect_navigation():
+        link.click()
+
+
 def rows(page: Page) -> list[str]:
     """Give the texts of the library's claims."""
     return [link.inner_text() for link in page.locator("table.claims tbody td:first-child a").all()]
@@ -35,12 +41,12 @@ def test_the_library_is_filtered_sorted_and_searched(script: bool, browse: Calla
     page = browse("/", java_script_enabled=script)
     assert "LIMA was competitive with only 1,000 curated examples." in rows(page)
     page.get_by_label("Words or an id").fill("MODELS near")
-    page.get_by_role("button", name="Show").click()
+    follow(page.get_by_role("button", name="Show"))
     assert rows(page) == ["70+ models converge on near-identical answers."]
-    page.get_by_role("link", name="Show all").click()
+    follow(page.get_by_role("link", name="Show all"))
     page.get_by_label("Verdict").select_option("overturned")
     page.get_by_label("only due").check()
-    page.get_by_role("button", name="Show").click()
+    follow(page.get_by_role("button", name="Show"))
     assert rows(page) == ["LIMA was competitive with only 1,000 curated examples."]
     assert page.locator("table.claims tbody").get_by_text("never refreshed").count() == 1
     page.goto("/?sort=text")
@@ -56,11 +62,11 @@ def test_a_claim_is_seen_as_it_was_held_on_another_day(script: bool, browse: Cal
     history = page.locator("#history ~ table").first.locator("tbody .badge").all_inner_texts()
     assert history == ["overturned", "contested", "relaxed", "untested"]
     page.get_by_label("As of").fill("2026-03-01")
-    page.get_by_role("button", name="Show that day").click()
+    follow(page.get_by_role("button", name="Show that day"))
     assert "What was held at the end of 2026-03-01" in page.locator("main").inner_text()
     expect(page.locator(".ruling .badge")).to_have_text("relaxed")
     assert page.get_by_role("button", name="Re-test now").count() == 0
-    page.get_by_role("link", name="Back to now").click()
+    follow(page.get_by_role("link", name="Back to now"))
     expect(page.locator(".ruling .badge")).to_have_text("overturned")
 
 
@@ -70,9 +76,9 @@ def test_a_quote_is_read_in_its_place_and_leads_to_the_paper(browse: Callable[..
     assert not place.get_by_text("We discuss limits.").is_visible()
     place.locator("summary").click()
     assert place.get_by_text("We discuss limits.").is_visible()
-    page.get_by_role("link", name="On the matter of 2605.00002").first.click()
+    follow(page.get_by_role("link", name="On the matter of 2605.00002").first)
     assert page.url.endswith("/papers/2605.00002")
-    page.get_by_role("link", name="LIMA was competitive").click()
+    follow(page.get_by_role("link", name="LIMA was competitive"))
     assert re.search(rf"/claims/{CLAIM}#ev-[0-9a-f]{{12}}$", page.url)
     assert page.evaluate("document.querySelector(':target').tagName") == "TR"
 
@@ -91,7 +97,7 @@ def test_an_answer_leads_to_its_evidence_on_the_claims_page(script: bool, browse
     assert page.locator(f"tr[id='{id}']").is_visible()
     page.goto("/chat")
     expect(page.locator("#turns")).to_contain_text("Does LIMA still hold")
-    page.get_by_role("button", name="New conversation").click()
+    follow(page.get_by_role("button", name="New conversation"))
     assert page.locator("#turns > li").count() == 0
 
 
@@ -120,7 +126,7 @@ def test_an_inquiry_is_shown_before_it_is_held(
         file = tmp_path / "inquiry.txt"
         file.write_bytes(text.replace("\n", "\r\n").encode())
         page.get_by_label("or choose a text file").set_input_files(file)
-    page.get_by_role("button", name="Show what is understood").click()
+    follow(page.get_by_role("button", name="Show what is understood"))
     main = page.locator("main")
     assert "Nothing is stored yet." in main.inner_text() and "how few examples are enough?" in main.inner_text()
     dates = page.locator("td[data-label='Asserted']").all_inner_texts()
@@ -128,7 +134,7 @@ def test_an_inquiry_is_shown_before_it_is_held(
     assert "This line belongs to nothing" in page.locator("section.warning").inner_text()
     with Store.open(house.url) as store:
         before = {line.claim_id for line in store.overview()}
-    page.get_by_role("button", name="Hold these claims").click()
+    follow(page.get_by_role("button", name="Hold these claims"))
     assert len(rows(page)) == 2
     with Store.open(house.url) as store:
         assert len({line.claim_id for line in store.overview()} - before) == (2 if script else 1)
@@ -139,10 +145,10 @@ def test_a_document_that_is_none_is_refused_with_a_reason(browse: Callable[..., 
     file = tmp_path / "paper.pdf"
     file.write_bytes(b"%PDF-1.7 \x00\x01")
     page.get_by_label("or choose a text file").set_input_files(file)
-    page.get_by_role("button", name="Show what is understood").click()
+    follow(page.get_by_role("button", name="Show what is understood"))
     assert "is a PDF; save it as plain text first" in page.get_by_role("alert").inner_text()
     page.get_by_label("Paste the document").fill("Only an essay, with no dated sentence in it.")
-    page.get_by_role("button", name="Show what is understood").click()
+    follow(page.get_by_role("button", name="Show what is understood"))
     assert "there is nothing to hold" in page.locator("main").inner_text()
     assert page.get_by_role("button", name=re.compile("^Hold")).count() == 0
 
@@ -150,24 +156,24 @@ def test_a_document_that_is_none_is_refused_with_a_reason(browse: Callable[..., 
 def test_a_person_weighs_a_paper_and_the_claim_is_decided_again(browse: Callable[..., Page], house: House) -> None:
     page = browse(f"/claims/{HOSTILE_CLAIM}", java_script_enabled=False)
     expect(page.locator(".ruling .badge")).to_have_text("contested")
-    page.get_by_role("link", name="Judge papers").click()
+    follow(page.get_by_role("link", name="Judge papers"))
     page.get_by_label(re.compile("^neutral")).check()
     page.get_by_label("Why").fill("it only mentions it <b>")
     page.get_by_label("Your name").fill("Ada")
-    page.get_by_role("button", name="Keep it").click()
+    follow(page.get_by_role("button", name="Keep it"))
     assert "No pair is left to weigh" in page.locator("main").inner_text()
     with Store.open(house.url) as store:
         (held,) = (e for e in store.evidence(HOSTILE_CLAIM) if isinstance(e, PaperEvidence))
     assert (held.assessment.judge.name, held.assessment.judge.version) == (JudgeName.PERSON, "Ada")
-    page.get_by_role("link", name="Back to the claim").click()
+    follow(page.get_by_role("link", name="Back to the claim"))
     expect(page.locator(".ruling .badge")).to_have_text("untested")
 
 
 def test_an_experiment_that_waits_is_declined(browse: Callable[..., Page], house: House) -> None:
     page = browse("/", java_script_enabled=False)
-    page.get_by_role("link", name=re.compile("takes about 96 minutes")).click()
+    follow(page.get_by_role("link", name=re.compile("takes about 96 minutes")))
     assert page.url.endswith(f"/jobs/{house.waiting}")
-    page.get_by_role("button", name="Decline").click()
+    follow(page.get_by_role("button", name="Decline"))
     expect(page.locator("#state")).to_have_text("declined")
     page.goto("/experiments")
     assert page.get_by_role("button", name="Approve").count() == 0
