@@ -30,7 +30,7 @@ BETS: Floats = np.array([0.1, 0.4, 0.7, 0.95])
 BET_WEIGHTS: Floats = np.array([0.05, 0.2, 0.3, 0.45])
 """Where the starting wealth goes; set by the table that `tests/benchmarks/statistics_null.py` prints."""
 
-METHOD = "hedged betting confidence sequence, arXiv:2010.09686 Theorem 3"
+METHOD = "hedged betting confidence sequence (Waudby-Smith and Ramdas 2024, Theorem 3)"
 
 _BISECTIONS = 40
 """Halvings of an interval of width 1: 1e-12, far below any digit shown."""
