@@ -215,13 +215,20 @@ class NightShelf:
                 part = names[start : start + 500]
                 query = sa.select(LEASES).where(LEASES.c.name.in_(part))
                 held = {row.name: row for row in connection.execute(query)}
-                for name in part:
+                for name in dict.fromkeys(part):
                     row = held.get(name)
                     if row is None or row.holder == holder or row.until < now or is_gone(row.holder):
-                        upsert(connection, LEASES, {"name": name, "holder": holder, "until": now + seconds})
                         taken.append(name)
                     if len(taken) >= at_most:
-                        return taken
+                        break
+                if len(taken) >= at_most:
+                    break
+            if taken:
+                # Everybody waits for this lock, so that all rows are written at once.
+                for some in in_parts(taken):
+                    connection.execute(LEASES.delete().where(LEASES.c.name.in_(some)))
+                rows = [{"name": name, "holder": holder, "until": now + seconds} for name in taken]
+                connection.execute(LEASES.insert(), rows)
         return taken
 
     def keep_leases(self, holder: str, seconds: float) -> None:

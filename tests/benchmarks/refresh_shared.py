@@ -18,6 +18,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from agent.graph.parts import Parts
 from agent.judges.local import local_judge
 from agent.refresh import NightWish, plan_night
@@ -59,8 +61,8 @@ def _no_lab() -> Lab:  # type: ignore[return]
     raise AssertionError("no claim has an experiment")
 
 
-def one_night(url: str, home: Path, day: date, n: int) -> tuple[float, Digest]:
-    """Let n processes share a night. Gives the seconds from the sign to the stored digest."""
+def one_night(url: str, home: Path, day: date, n: int) -> tuple[float, int, Digest]:
+    """Let n processes share a night. Gives the seconds from the sign to the stored digest, and their connections."""
     command = [sys.executable, "-m", "tests.benchmarks.refresh_shared", "--take-part", url, str(home), day.isoformat()]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(n)]
     for process in processes:
@@ -72,11 +74,15 @@ def one_night(url: str, home: Path, day: date, n: int) -> tuple[float, Digest]:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
+        connections = 0
+        counted = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         while (held := store.night(day)) is None or held.finished_at is None:
+            with store.engine.connect() as connection:
+                connections = max(connections, int(connection.scalar(counted) or 0) - 1)
             time.sleep(0.05)
         seconds = time.perf_counter() - began
     told = [process.communicate(timeout=120)[0] for process in processes]
-    return seconds, Digest.model_validate_json(told[0])
+    return seconds, connections, Digest.model_validate_json(told[0])
 
 
 def unit_costs(url: str, day: date, n_claims: int) -> list[Row]:
@@ -192,12 +198,12 @@ def main() -> None:
         url = ""
         for n in given.processes:
             url = cluster.create_database(like=database_of(template))
-            seconds, digest = one_night(url, home, night, n)
+            seconds, connections, digest = one_night(url, home, night, n)
             rate = len(claims) / seconds
             alone = alone or rate
             note = (
                 f"{seconds:.1f} s, {rate / alone:.2f} x the first, {digest.cost.pairs_judged:,} pairs judged, "
-                f"{digest.cost.seconds:.0f} s of work, {len(digest.problems)} problems"
+                f"{digest.cost.seconds:.0f} s of work, {len(digest.problems)} problems, {connections} connections"
             )
             rows.append(Row(f"{n} process{'es' if n > 1 else ''}", rate, "claims/s", len(claims), "", note))
         print_rows(f"a night shared, {len(papers):,} papers held, {given.new:,} of them new", rows)
