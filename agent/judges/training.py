@@ -68,6 +68,12 @@ def rows_of(lines: Iterable[str]) -> Iterator[Row]:
                 yield Row(raw["claim_id"], wording, raw[wording], e["arxiv_id"], said, weight, e.get("quote") or "")
 
 
+def lines_of(path: Path) -> list[str]:
+    """Read a file of labelled claims, gzipped or plain."""
+    raw = path.read_bytes()
+    return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8").splitlines()
+
+
 def papers_of(ids: set[str], snapshots: Sequence[Path]) -> dict[str, Paper]:
     """Read the named papers out of snapshot files in the Kaggle format, plain, .gz or .xz."""
     found: dict[str, Paper] = {}
@@ -232,7 +238,7 @@ def main(argv: Sequence[str]) -> int:
             options.setdefault(current, [])
         else:
             options[current].append(word)
-    rows = [r for f in options[""] for r in rows_of(Path(f).read_text(encoding="utf-8").splitlines())]
+    rows = [r for f in options[""] for r in rows_of(lines_of(Path(f)))]
     papers = papers_of({r.paper_id for r in rows}, [Path(f) for f in options["--snapshot"]])
     out = Path(options["--out"][0])
     if command == "passages":

@@ -13,6 +13,7 @@ from agent.judges.local import local_judge
 from agent.judges.model import NEVER, STANCES, load_model
 from agent.sources.source import LookedUp
 from claims.evidence import Stance
+from claims.ids import ArxivId
 from claims.verdict import decide
 
 SHARED = Path(__file__).parents[4] / "shared"
@@ -108,6 +109,19 @@ def test_passages_for_the_encoder_carry_title_and_telling_sentence(tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "bench").exists(), reason="the labelled claims in ../shared/bench are not here")
+def test_the_claims_written_for_training_read_as_labels_and_leave_the_development_split_alone() -> None:
+    kept = Path(training.__file__).parent / "written_claims.jsonl.gz"
+    rows = list(training.rows_of(training.lines_of(kept)))
+    stances = {(r.wording, r.stance) for r in rows}
+    assert {("text", s) for s in Stance} <= stances
+    assert len({r.claim_id for r in rows if r.wording == "negation"}) > 5_000
+    assert all(str(ArxivId.parse(r.paper_id)) == r.paper_id for r in rows)
+    dev = SHARED / "bench/dev.jsonl"
+    if dev.exists():
+        held = {e["arxiv_id"] for line in dev.read_text().splitlines() for e in json.loads(line)["evidence"]}
+        assert not held & {r.paper_id for r in rows}
+
+
 def test_calls_on_claims_it_was_not_fitted_on_keep_the_promised_precision() -> None:
     lines = (SHARED / "bench" / "dev.jsonl").read_text(encoding="utf-8").splitlines()
     ids = {e["arxiv_id"] for raw in map(json.loads, lines) for e in raw["evidence"]}
