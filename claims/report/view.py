@@ -204,6 +204,8 @@ class ClaimView:
         """What to say where nothing changed the verdict."""
         if self.verdict is not None and self.verdict.kind is VerdictKind.UNTESTED:
             return "Nothing: no newer work that counts takes a stand on it."
+        if self.verdict is not None and self.verdict.changed_by:
+            return f"Evidence that is not held in this form any more: {', '.join(self.verdict.changed_by)}."
         return "Nothing: no newer evidence speaks against it or narrows it."
 
     @property

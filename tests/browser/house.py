@@ -16,7 +16,7 @@ from agent.web.journal import JobKind, Journal
 from claims.claim import Anchor, Claim, Scope
 from claims.clock import Clock, FrozenClock
 from claims.digest import Change, Contrary, Cost, Digest, ExperimentNews, Ground, Problem, Withdrawal
-from claims.evidence import Evidence, Quote, Stance
+from claims.evidence import Evidence, PaperEvidence, Quote, Stance
 from claims.experiment import ExperimentSpec, ExperimentView, Outcome, RunSpec, RunState, RunView
 from claims.inquiry import Inquiry, ParseWarning, ResearchQuestion, Task
 from claims.paper import TextField
@@ -60,9 +60,12 @@ def _what_was_held_before(store: Store) -> None:
     store.put_inquiry(made.inquiry)
     held: list[Evidence] = []
     for item, back in ((None, 400), (first.evidence[2], 200), (first.evidence[0], 60)):
-        held += [item] if item else []
         at = NOON - timedelta(days=back)
         store.clock = FrozenClock(at)
+        if item is not None:
+            held.append(item)
+            store.put_papers([first.papers[item.paper_id]] if isinstance(item, PaperEvidence) else [])
+            store.add_evidence([item])
         store.record_verdict(decide(first.claim, held, at.date()))
 
 

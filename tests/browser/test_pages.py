@@ -51,6 +51,8 @@ def test_the_library_is_filtered_sorted_and_searched(script: bool, browse: Calla
     assert page.locator("table.claims tbody").get_by_text("never refreshed").count() == 1
     page.goto("/?sort=text")
     assert rows(page)[0].startswith("70+") and rows(page) == sorted(rows(page), key=str.casefold)
+    page.goto("/?inquiry=inq-0123456789ab")
+    assert len(rows(page)) == 3
     page.goto("/?q=nothing+has+these+words")
     assert "No claim fits" in page.locator("main").inner_text()
 
@@ -65,6 +67,8 @@ def test_a_claim_is_seen_as_it_was_held_on_another_day(script: bool, browse: Cal
     follow(page.get_by_role("button", name="Show that day"))
     assert "What was held at the end of 2026-03-01" in page.locator("main").inner_text()
     expect(page.locator(".ruling .badge")).to_have_text("relaxed")
+    assert page.get_by_role("link", name="On the matter of 2409.00003").count() > 0
+    assert page.get_by_role("link", name="On the matter of 2604.00001").count() == 0
     assert page.get_by_role("button", name="Re-test now").count() == 0
     follow(page.get_by_role("link", name="Back to now"))
     expect(page.locator(".ruling .badge")).to_have_text("overturned")

@@ -355,6 +355,16 @@ def test_what_a_page_offers_stands_under_the_ruling() -> None:
     assert section.index('class="ruling"') < section.index("<nav>here</nav>") < section.index("<figure>")
 
 
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_evidence_that_a_verdict_names_and_that_is_replaced_is_not_called_nothing(format: str) -> None:
+    whole = full().claims[0]
+    assert whole.current is not None
+    named = whole.current.verdict.changed_by[0]
+    text = render(alone(whole.model_copy(update={"evidence": ()})), format)
+    assert f"not held in this form any more: {named}" in text
+    assert "no newer evidence speaks against it" not in text
+
+
 def test_a_page_shows_every_verdict_on_record_and_leads_to_each_day() -> None:
     whole = full().claims[0]
     early = held(whole.claim, (), AS_OF, NOW - timedelta(days=40))

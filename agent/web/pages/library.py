@@ -71,7 +71,8 @@ def library(
     asked = Asked(q[:200], verdict, inquiry, sort if sort in SORTS else "", due and past is None)
     lines = store.overview(as_of=past)
     why = why_due(store, today) if past is None else {}
-    found = sorted((line for line in lines if _fits(line, asked, why)), key=SORTS[asked.sort][1])
+    members = {claim.id for claim in store.claims(inquiry)} if inquiry else None
+    found = sorted((line for line in lines if _fits(line, asked, why, members)), key=SORTS[asked.sort][1])
     pages = n_pages(len(found))
     page = min(max(1, page), pages)
     first = (page - 1) * PAGE_SIZE
@@ -101,10 +102,10 @@ def library(
     )
 
 
-def _fits(line: ClaimLine, asked: Asked, why: dict[str, tuple[str, ...]]) -> bool:
+def _fits(line: ClaimLine, asked: Asked, why: dict[str, tuple[str, ...]], members: set[str] | None) -> bool:
     if asked.verdict and (line.kind or UNDECIDED) != asked.verdict:
         return False
-    if asked.inquiry and line.inquiry_id != asked.inquiry:
+    if members is not None and line.claim_id not in members:
         return False
     if asked.due and line.claim_id not in why:
         return False
