@@ -105,7 +105,7 @@ def _hostile(store: Store) -> None:
     evidence = weighed(bad, Stance.CONTRADICTS, claim_id=HOSTILE_CLAIM, quote=quote)
     said = evidence.assessment.model_copy(update={"explanation": HOSTILE})
     evidence = evidence.model_copy(update={"assessment": said})
-    store.put_papers([bad])
+    store.put_papers([bad, paper("cs/0112017", "2001-12-11", title="An early paper")])
     store.put_inquiry(inquiry, document=HOSTILE)
     store.add_evidence([evidence])
     store.record_verdict(decide(asked, [evidence], NOON.date()))

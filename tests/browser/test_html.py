@@ -135,6 +135,12 @@ def test_the_beginning_of_an_id_leads_to_the_claim_and_evidence_to_its_row(clien
     assert there == f"/claims/few-examples#{id}"
 
 
+def test_a_paper_with_an_id_of_before_2007_has_a_page(client: TestClient) -> None:
+    page = client.get("/papers/cs/0112017v1")
+    assert page.url.path == "/papers/cs/0112017" and "An early paper" in page.text
+    assert "/papers/cs/0112017" in client.get("/papers?all=1&q=early").text
+
+
 def test_the_feed_names_each_night(client: TestClient) -> None:
     feed = client.get("/digests.atom")
     assert feed.headers["content-type"].startswith("application/atom+xml")

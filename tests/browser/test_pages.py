@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from claims.evidence import JudgeName, PaperEvidence
 from claims.store import Store
 from tests.browser.conftest import House
-from tests.browser.house import CLAIM, HOSTILE_CLAIM, serving
+from tests.browser.house import CLAIM, HOSTILE_CLAIM, RUNNING, serving
+from tests.chat_server import chat_server
 from tests.labs import LabUnderTest
 from tests.webs import settings_for
 
@@ -118,6 +119,53 @@ def test_the_conversation_asks_before_it_starts_anything(script: bool, browse: C
     expect(page.locator("#turns > li").last).to_contain_text("no protocol re-tests self-improvement")
 
 
+def test_a_model_answers_on_the_page_with_evidence_alone_and_may_be_left_out(
+    chromium: Browser, house: House, tmp_path: Path
+) -> None:
+    with Store.open(house.url) as store:
+        id = next(e.id for e in store.evidence(CLAIM) if getattr(e, "paper_id", "") == "2605.00002")
+    said = f"The newest work reports: “we find that the effect holds in most settings”. [{id}]"
+    said += f"\nIt contradicts <img src=x onerror=window.pwned=1> the claim. [{id}]"
+    with chat_server(lambda body: said) as server:
+        settings = settings_for(tmp_path, house.url, llm="openai:scripted", llm_url=server.url)
+        with serving(settings) as address:
+            page = chromium.new_page(base_url=address)
+            page.goto("/chat")
+            expect(page.locator("main")).to_contain_text("Answers by openai:scripted")
+            for without in (False, True):
+                page.get_by_label("without the model").set_checked(without)
+                page.get_by_label("Your question").fill("What speaks against LIMA?")
+                page.get_by_role("button", name="Ask", exact=True).click()
+                expect(page.locator("#turns > li .grounds")).to_have_count(1 + without)
+                answer = page.locator("#turns > li").last.locator(".said")
+                expect(answer.get_by_role("link", name=id).first).to_be_visible()
+                assert ("The newest work reports" in answer.inner_text()) is not without
+                assert answer.locator("img").count() == 0 and page.evaluate("window.pwned") is None
+            page.close()
+        assert len(server.requests) == 1
+
+
+def test_a_hostile_claim_is_streamed_as_text(browse: Callable[..., Page]) -> None:
+    page = browse("/chat")
+    page.get_by_label("Your question").fill(f"/show {HOSTILE_CLAIM}")
+    page.get_by_label("Your question").press("Enter")
+    said = page.locator("#turns > li").last.locator(".said")
+    expect(said).to_contain_text("<script>window.pwned=1</script>")
+    expect(page.locator("#turns")).to_have_attribute("aria-busy", "false")
+    assert said.locator("script, img, svg").count() == 0
+    assert page.evaluate("window.pwned") is None
+
+
+def test_a_retest_is_followed_from_the_claims_page_to_its_end(browse: Callable[..., Page]) -> None:
+    page = browse("/claims/models-alike")
+    follow(page.get_by_role("button", name="Re-test now"))
+    assert "/jobs/job-" in page.url
+    expect(page.locator("#state")).to_have_text("done")
+    assert "Could not look in arxiv" in page.locator("main").inner_text()
+    assert page.locator("#steps li").filter(has_text="library:").count() > 0
+    assert page.get_by_role("button", name="Cancel").count() == 0
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without a script"])
 def test_an_inquiry_is_shown_before_it_is_held(
     script: bool, browse: Callable[..., Page], house: House, tmp_path: Path
@@ -210,8 +258,6 @@ def test_the_progress_of_an_experiment_is_followed_until_it_is_over(
 
 
 def test_a_lab_that_is_gone_is_said_on_the_page(browse: Callable[..., Page], house: House) -> None:
-    from tests.browser.house import RUNNING
-
     del house
     page = browse(f"/experiments/{RUNNING.id}")
     expect(page.get_by_role("status")).to_contain_text("No news from the lab: no lab runs here now")

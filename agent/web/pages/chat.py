@@ -120,7 +120,7 @@ def chat(request: Request, confirm: str = "", ask: str = "") -> Response:
     door = door_of(request)
     turns: list[Turn] = []
     if thread:
-        with _conversation(door, thread) as talk:
+        with _conversation(door, thread, with_model=False) as talk:
             turns = [_turn(said["question"], said["answer"], door.store) for said in talk.history()]
     return _page(request, door, turns, confirm=confirm[:MAX_MESSAGE], ask=ask[:MAX_MESSAGE])
 
@@ -150,7 +150,10 @@ def _page(
 
 @router.post("/chat")
 def say(
-    request: Request, message: Annotated[str, Form(max_length=MAX_MESSAGE)] = "", yes: Annotated[bool, Form()] = False
+    request: Request,
+    message: Annotated[str, Form(max_length=MAX_MESSAGE)] = "",
+    yes: Annotated[bool, Form()] = False,
+    no_llm: Annotated[bool, Form()] = False,
 ) -> Response:
     """Answer a message without a script: the page is loaded again."""
     if not message.strip():
@@ -159,7 +162,7 @@ def say(
     door = door_of(request)
     asking = _Asking(yes=yes)
     try:
-        with _conversation(door, thread) as talk:
+        with _conversation(door, thread, with_model=not no_llm) as talk:
             talk.say(message, approve=asking)
     except RetestError as exc:
         answer = _page(request, door, [], ask=message, problem=str(exc), status=503)
@@ -170,13 +173,18 @@ def say(
 
 @router.post("/chat/stream")
 def say_streaming(
-    request: Request, message: Annotated[str, Form(max_length=MAX_MESSAGE)], yes: Annotated[bool, Form()] = False
+    request: Request,
+    message: Annotated[str, Form(max_length=MAX_MESSAGE)],
+    yes: Annotated[bool, Form()] = False,
+    no_llm: Annotated[bool, Form()] = False,
 ) -> Response:
     """Answer a message sentence by sentence, as events whose data is escaped HTML."""
     if not message.strip():
         raise InputError("the message is empty")
     thread = _thread(request) or secrets.token_urlsafe(18)
-    return _with_cookie(request, stream(_answer(door_of(request), thread, message, yes)), thread)
+    return _with_cookie(
+        request, stream(_answer(door_of(request), thread, message, yes=yes, with_model=not no_llm)), thread
+    )
 
 
 @router.post("/chat/new")
@@ -185,7 +193,7 @@ def begin_anew(request: Request) -> Response:
     return _with_cookie(request, RedirectResponse("/chat", 303), secrets.token_urlsafe(18))
 
 
-async def _answer(door: Door, thread: str, message: str, yes: bool) -> AsyncIterator[bytes]:
+async def _answer(door: Door, thread: str, message: str, *, yes: bool, with_model: bool) -> AsyncIterator[bytes]:
     send, receive = anyio.create_memory_object_stream[bytes](200)
 
     def tell(name: str, data: dict[str, str]) -> None:
@@ -199,7 +207,7 @@ async def _answer(door: Door, thread: str, message: str, yes: bool) -> AsyncIter
 
     def work() -> None:
         try:
-            with _conversation(door, thread, on_sentence=told) as talk:
+            with _conversation(door, thread, with_model=with_model, on_sentence=told) as talk:
                 reply = talk.say(message, approve=asking)
             tell("end", {"html": str(_below(reply, asking.question, message))})
         except RetestError as exc:
@@ -219,11 +227,15 @@ async def _answer(door: Door, thread: str, message: str, yes: bool) -> AsyncIter
 
 @contextmanager
 def _conversation(
-    door: Door, thread: str, on_sentence: "Callable[[Sentence], None]" = lambda sentence: None
+    door: Door,
+    thread: str,
+    *,
+    with_model: bool,
+    on_sentence: "Callable[[Sentence], None]" = lambda sentence: None,
 ) -> "Iterator[Conversation]":
     from agent.chat.graph import ChatParts, Conversation
 
-    model = door.chat_model()
+    model = door.chat_model() if with_model else None
     parts = ChatParts(door.store, door.clock, model, _Actions(door), on_sentence=on_sentence)
     name = f"web-{thread}"
     with lease(door.settings.home / "locks", f"chat:{name}", wait_s=20), open_checkpoints(door.settings) as saver:

@@ -17,15 +17,20 @@ from claims.store import Store
 
 router = APIRouter()
 
+MOST = 200
+"""Experiments in the list; a claim's page shows its own, however old."""
+
 
 @router.get("/experiments")
 def experiments(request: Request, store: StoreDep, jobs: JobsDep) -> HTMLResponse:
     """List experiments, newest first, below what waits for a person and what runs."""
     held = jobs.list(limit=50)
+    on_record = store.experiments()[::-1]
     return page(
         request,
         "experiments.html",
-        experiments=list(reversed(store.experiments())),
+        experiments=on_record[:MOST],
+        n_held=len(on_record),
         claims={claim.id: claim for claim in store.claims()},
         waiting=[job for job in held if job.state is JobState.WAITING],
         running=[job for job in held if job.state in (JobState.QUEUED, JobState.RUNNING)],

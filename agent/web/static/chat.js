@@ -51,7 +51,7 @@
       item.scrollIntoView({ block: "nearest" });
     };
     try {
-      const body = new FormData();
+      const body = new FormData(form);
       body.set("message", message);
       if (yes) body.set("yes", "1");
       body.set("csrf_token", token);
