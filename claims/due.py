@@ -3,21 +3,24 @@
 Stale is not wrong: being due says that something was not looked at yet, never that a verdict fell.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 DUE_DAYS = 30
 """Days after which a claim is matched against every held paper again."""
 
 CARES = "SELECT claim_id, pinned, paused, forced, refreshed_on, full_on, checked_to, seen_to FROM care"
 LAST_CHANGE = "SELECT max(changed_at) AS changed_at FROM papers"
-CHANGES = "SELECT id, changed_at, published_on, withdrawn FROM papers WHERE from_mirror AND changed_at >= :since"
-HELD = """
-SELECT DISTINCT e.claim_id, e.paper_id FROM papers p JOIN evidence e ON e.paper_id = p.id
-WHERE p.from_mirror AND p.changed_at >= :since
+NEWS = """
+SELECT DISTINCT e.claim_id, e.paper_id, p.withdrawn
+FROM papers p JOIN evidence e ON e.paper_id = p.id JOIN care c ON c.claim_id = e.claim_id
+WHERE p.from_mirror AND p.changed_at > :since AND p.changed_at > c.seen_to
 """
-"""Stances on papers that changed."""
+"""Papers that changed after a claim with a stance on them was gone over."""
+CHANGED = "SELECT id, changed_at, withdrawn FROM papers WHERE from_mirror AND changed_at > :since AND id IN "
+AT_ONCE = 500
+"""Papers that are asked for by id in one query."""
 
 
 class Care(NamedTuple):
@@ -78,10 +81,13 @@ def news_of(care: Care, grounds: Collection[str], changes: Mapping[str, PaperCha
 
 
 def reasons(
-    care: Care, night: date, due_days: int, news: Collection[str], changes: Mapping[str, PaperChange]
+    care: Care, night: date, due_days: int, *, gone: int, changed: int, checked_to: datetime | None
 ) -> tuple[str, ...]:
-    """Say why a night has to go over a claim; never empty. news: papers that it rests on and that changed."""
-    gone = sum(changes[id].withdrawn for id in news)
+    """Say why a night has to go over a claim; never empty.
+
+    gone, changed: how many of the papers that it rests on were withdrawn or changed otherwise since it was gone over;
+    checked_to: the newest change to any paper.
+    """
     why: list[str] = []
     if care.forced:
         why.append("forced")
@@ -93,50 +99,64 @@ def reasons(
         why.append(f"last matched in full {(night - care.full_on).days} days ago")
     if gone:
         why.append(f"{gone} of its papers withdrawn")
-    if len(news) > gone:
-        why.append(f"{len(news) - gone} of its papers changed")
+    if changed:
+        why.append(f"{changed} of its papers changed")
     if not why:
-        why.append("papers came in or changed" if changes else "a new night")
+        came_in = checked_to is not None and (care.seen_to is None or checked_to > care.seen_to)
+        why.append("papers came in or changed" if came_in else "a new night")
     return tuple(why)
 
 
-Ask = Callable[[str, datetime | None], Iterable[Mapping[str, Any]]]
-"""Runs one of the queries above, with its `:since` where it has one."""
+class Ask(Protocol):
+    """Runs one of the queries above, with its `:since` and, for papers by id, a list of ids behind it."""
+
+    def __call__(
+        self, query: str, since: datetime | None = None, ids: Sequence[str] = ()
+    ) -> Iterable[Mapping[str, Any]]: ...
 
 
 class Dues:
-    """Why claims are due on a day, read with four queries whatever is held.
+    """Why claims are due on a day, read with a handful of queries whatever is held.
 
-    Unlike a night's plan it never reads the changes since the beginning, which a claim that was never refreshed needs
-    no more than its name to be due for.
+    Unlike a night's plan it reads no change but those to papers that claims rest on.
     """
 
-    def __init__(self, ask: Ask, night: date, due_days: int = DUE_DAYS) -> None:
+    def __init__(self, ask: Ask, night: date, anchors: Mapping[str, Collection[str]], due_days: int = DUE_DAYS) -> None:
+        """Read it. anchors: claim to the papers that it names as its ground."""
         self._night = night
         self._due_days = due_days
-        self._cared = {row["claim_id"]: _care(row) for row in ask(CARES, None)}
-        self._checked_to = next((_moment(row["changed_at"]) for row in ask(LAST_CHANGE, None)), None)
+        self._cared = {row["claim_id"]: _care(row) for row in ask(CARES)}
+        self._checked_to = next((_moment(row["changed_at"]) for row in ask(LAST_CHANGE)), None)
         open_ = [c for c in self._cared.values() if not c.paused and not is_done(c, night, self._checked_to)]
         starts = [care.seen_to for care in open_ if care.seen_to is not None]
-        self._changes: dict[str, PaperChange] = {}
-        self._held: dict[str, set[str]] = {}
-        if starts:
-            for row in ask(CHANGES, min(starts)):
-                at, on = _moment(row["changed_at"]), _day(row["published_on"])
-                assert at is not None
-                assert on is not None
-                self._changes[row["id"]] = PaperChange(row["id"], at, on, bool(row["withdrawn"]))
-        if self._changes:
-            for row in ask(HELD, min(starts)):
-                self._held.setdefault(row["claim_id"], set()).add(row["paper_id"])
+        self._news: dict[str, dict[str, bool]] = {}
+        """claim to the papers that it rests on and that changed, with whether they are withdrawn"""
+        if not starts or self._checked_to is None or self._checked_to <= min(starts):
+            return
+        for row in ask(NEWS, min(starts)):
+            self._news.setdefault(row["claim_id"], {})[row["paper_id"]] = bool(row["withdrawn"])
+        wanted = sorted({id for care in open_ for id in anchors.get(care.claim_id, ())})
+        moved = {
+            row["id"]: (_moment(row["changed_at"]), bool(row["withdrawn"]))
+            for n in range(0, len(wanted), AT_ONCE)
+            for row in ask(CHANGED, min(starts), wanted[n : n + AT_ONCE])
+        }
+        for care in open_:
+            for id in anchors.get(care.claim_id, ()):
+                at, withdrawn = moved.get(id, (None, False))
+                if at is not None and care.seen_to is not None and at > care.seen_to:
+                    self._news.setdefault(care.claim_id, {})[id] = withdrawn
 
-    def why(self, claim_id: str, anchors: Iterable[str]) -> tuple[str, ...]:
+    def why(self, claim_id: str) -> tuple[str, ...]:
         """Say why a claim is due; empty when it is not: it is paused, or this day's night is done with it."""
         care = self._cared.get(claim_id) or Care(claim_id)
         if care.paused or is_done(care, self._night, self._checked_to):
             return ()
-        grounds = self._held.get(claim_id, set()) | set(anchors)
-        return reasons(care, self._night, self._due_days, news_of(care, grounds, self._changes), self._changes)
+        news = self._news.get(claim_id, {})
+        gone = sum(news.values())
+        return reasons(
+            care, self._night, self._due_days, gone=gone, changed=len(news) - gone, checked_to=self._checked_to
+        )
 
     def is_paused(self, claim_id: str) -> bool:
         """Tell whether a person paused it."""

@@ -6,13 +6,13 @@ text, for the store and for `read_sqlite`, which needs nothing but the standard 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from claims.due import Dues
+from claims.due import Ask, Dues
 
 REVISION = "0002"
 """The schema that this version of retest reads and writes."""
@@ -60,26 +60,35 @@ class ClaimLine(NamedTuple):
     """whether a person paused it; None when that was not asked"""
 
 
-def lines_of(rows: Iterable[Mapping[str, Any]], dues: Dues | None = None) -> list[ClaimLine]:
-    """Make lines of the query's rows; SQLite's bare driver gives dates and moments as text."""
-    return [_line(row, json.loads(row["document"]), dues) for row in rows]
+def lines_of(rows: Iterable[Mapping[str, Any]], ask: Ask | None = None, night: date | None = None) -> list[ClaimLine]:
+    """Make lines of the query's rows; SQLite's bare driver gives dates and moments as text.
 
-
-def _line(row: Mapping[str, Any], document: Mapping[str, Any], dues: Dues | None) -> ClaimLine:
-    anchors = [anchor["arxiv_id"] for anchor in document.get("anchors", ()) if anchor.get("arxiv_id")]
-    return ClaimLine(
-        claim_id=row["id"],
-        text=row["text"],
-        asserted_on=document["asserted_on"],
-        inquiry_id=row["inquiry_id"],
-        kind=row["kind"],
-        confidence=row["confidence"],
-        since=date.fromisoformat(row["since"]) if isinstance(row["since"], str) else row["since"],
-        n_evidence=row["n_evidence"],
-        last_checked=_moment(row["last_checked"]),
-        due=None if dues is None else dues.why(row["id"], anchors),
-        paused=None if dues is None else dues.is_paused(row["id"]),
-    )
+    With `ask` and `night` they say what is due on that day.
+    """
+    held = [(row, json.loads(row["document"])) for row in rows]
+    dues = None
+    if ask is not None and night is not None:
+        grounds = {
+            row["id"]: [anchor["arxiv_id"] for anchor in document.get("anchors", ()) if anchor.get("arxiv_id")]
+            for row, document in held
+        }
+        dues = Dues(ask, night, grounds)
+    return [
+        ClaimLine(
+            claim_id=row["id"],
+            text=row["text"],
+            asserted_on=document["asserted_on"],
+            inquiry_id=row["inquiry_id"],
+            kind=row["kind"],
+            confidence=row["confidence"],
+            since=date.fromisoformat(row["since"]) if isinstance(row["since"], str) else row["since"],
+            n_evidence=row["n_evidence"],
+            last_checked=_moment(row["last_checked"]),
+            due=None if dues is None else dues.why(row["id"]),
+            paused=None if dues is None else dues.is_paused(row["id"]),
+        )
+        for row, document in held
+    ]
 
 
 def read_sqlite(file: Path, at: datetime | None, night: date | None = None) -> list[ClaimLine] | None:
@@ -94,13 +103,20 @@ def read_sqlite(file: Path, at: datetime | None, night: date | None = None) -> l
             if connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0] != REVISION:  # noqa: S608
                 return None
 
-            def ask(query: str, since: datetime | None) -> list[sqlite3.Row]:
-                return connection.execute(query, {"since": _text(since)} if since else {}).fetchall()
+            def ask(query: str, since: datetime | None = None, ids: Sequence[str] = ()) -> list[Any]:
+                given = {"since": _text(since)} if since else {}
+                return connection.execute(*with_ids(query, given, ids)).fetchall()
 
-            dues = None if night is None else Dues(ask, night)  # type: ignore[arg-type]  # Row maps by name
-            return lines_of(connection.execute(OVERVIEW, {"at": _text(at or END_OF_TIME)}).fetchall(), dues)
+            return lines_of(connection.execute(OVERVIEW, {"at": _text(at or END_OF_TIME)}).fetchall(), ask, night)
     except (sqlite3.Error, TypeError):
         return None
+
+
+def with_ids(query: str, given: Mapping[str, Any], ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Put a list of ids behind a query that ends in `IN`, as parameters."""
+    named = {f"id{n}": id for n, id in enumerate(ids)}
+    listed = f"({', '.join(f':{name}' for name in named)})" if named else ""
+    return query + listed, {**given, **named}
 
 
 def _text(moment: datetime) -> str:

@@ -61,7 +61,10 @@ def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
     held = store.evidence_on(changes) if changes else {}
     too_new = min((c.changed_at for c in changes.values() if c.published_on > night), default=None)
     seen_to = checked_to if too_new is None or checked_to is None else min(checked_to, too_new)
-    due = [_due(claim, _care_of(cared, claim), night, due_days, changes, held.get(claim.id, set())) for claim in open_]
+    due = [
+        _due(claim, _care_of(cared, claim), night, due_days, changes, held.get(claim.id, set()), checked_to)
+        for claim in open_
+    ]
     due.sort(key=_urgency)
     return NightPlan(
         due=due,
@@ -87,12 +90,19 @@ def _care_of(cared: Mapping[str, Care], claim: Claim) -> Care:
 
 
 def _due(
-    claim: Claim, care: Care, night: date, due_days: int, changes: Mapping[str, PaperChange], held: set[str]
+    claim: Claim,
+    care: Care,
+    night: date,
+    due_days: int,
+    changes: Mapping[str, PaperChange],
+    held: set[str],
+    checked_to: datetime | None,
 ) -> Due:
     grounds = held | {a.arxiv_id for a in claim.anchors if a.arxiv_id}
     moved = {id for id in grounds & changes.keys() if is_new(changes[id], care)}
     news = news_of(care, grounds, changes)
-    why = reasons(care, night, due_days, news, changes)
+    gone = sum(changes[id].withdrawn for id in news)
+    why = reasons(care, night, due_days, gone=gone, changed=len(news) - gone, checked_to=checked_to)
     return Due(claim, care, why, is_full(care, night, due_days), frozenset(moved), bool(news))
 
 

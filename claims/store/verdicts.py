@@ -9,12 +9,11 @@ import sqlalchemy as sa
 from claims.claim import Claim
 from claims.clock import Clock
 from claims.dossier import Dossier, HeldVerdict, InquiryDossier
-from claims.due import Dues
 from claims.errors import NotHeld
 from claims.evidence import PaperEvidence
 from claims.ids import digest
 from claims.inquiry import Inquiry
-from claims.lines import END_OF_TIME, OVERVIEW, ClaimLine, lines_of
+from claims.lines import END_OF_TIME, OVERVIEW, ClaimLine, lines_of, with_ids
 from claims.store.claims import (
     CLAIMS,
     GROUNDINGS,
@@ -82,7 +81,7 @@ class VerdictShelf:
     def overview(self, *, as_of: datetime | date | None = None, night: date | None = None) -> list[ClaimLine]:
         """Give one line for each claim, in the order that they came in: one query, whatever is held.
 
-        With `night` the lines also say what is due on that day, and why, which takes four more.
+        With `night` the lines also say what is due on that day, and why, which takes a handful more.
         """
         query = (
             sa.text(OVERVIEW)
@@ -91,14 +90,14 @@ class VerdictShelf:
         )
         with self.door.reading() as connection:
 
-            def ask(text: str, since: datetime | None) -> list[dict[str, Any]]:
-                asked = sa.text(text)
+            def ask(query: str, since: datetime | None = None, ids: Sequence[str] = ()) -> list[dict[str, Any]]:
+                whole, given = with_ids(query, {}, ids)
+                asked = sa.text(whole)
                 if since is not None:
                     asked = asked.bindparams(sa.bindparam("since", since, Moment))
-                return [dict(row._mapping) for row in connection.execute(asked)]
+                return [dict(row._mapping) for row in connection.execute(asked, given)]
 
-            dues = None if night is None else Dues(ask, night)
-            return lines_of((dict(row._mapping) for row in connection.execute(query)), dues)
+            return lines_of((dict(row._mapping) for row in connection.execute(query)), ask, night)
 
     def dossier(self, claim_id: str, *, as_of: datetime | date | None = None) -> Dossier:
         """Give everything that was held about a claim at a moment. Raises NotHeld."""

@@ -92,6 +92,8 @@ def measure(url: str) -> list[tuple[str, str]]:
         seen = store.last_change()
         for claim in claims:
             store.claim_refreshed(claim.id, NOON.date(), checked_to=seen, seen_to=seen, full=True)
+        store.clock = FrozenClock(NOON + timedelta(hours=20))
+        store.put_papers(p.model_copy(update={"title": "A new title"}) for p in papers[:1000])
         one, tomorrow = claims[N_CLAIMS // 2].id, NOON.date() + timedelta(days=1)
         latency("list (overview)", store.overview)
         latency("list, with what is due", lambda: store.overview(night=tomorrow))
