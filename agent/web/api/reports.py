@@ -79,6 +79,6 @@ def report(store: StoreDep, clock: ClockDep, format: FormatDep = Format.HTML, as
 def _report(store: Store, what: str | None, clock: Clock, format: Format, as_of: AsOf) -> Response:
     dossier = dossier_of(store, what, clock, as_of=end_of(as_of) if as_of else None)
     headers = {"Content-Security-Policy": POLICY}
-    if format in (Format.CSV, Format.BIBTEX):
+    if format not in (Format.MARKDOWN, Format.HTML, Format.JSON):
         headers["Content-Disposition"] = f'attachment; filename="{what or "retest"}.{format}"'
     return Response(render(dossier, format), media_type=media_type(format), headers=headers)
