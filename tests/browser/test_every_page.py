@@ -56,9 +56,10 @@ def test_a_page_is_safe_usable_by_all_and_fits(name: str, browse: Callable[..., 
     assert _trouble(page, {"resultTypes": ["violations"]}) == []
     page.emulate_media(color_scheme="dark")
     assert _trouble(page, {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}) == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    wide, there = page.evaluate(WIDTHS)
-    assert wide <= there, f"{name} scrolls sideways on a phone: {wide} px"
+    for width in (780, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        wide, there = page.evaluate(WIDTHS)
+        assert wide <= there, f"{name} scrolls sideways: {wide} px on {width}"
 
 
 def _trouble(page: Page, options: dict[str, Any]) -> list[str]:
