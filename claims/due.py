@@ -14,10 +14,12 @@ CARES = "SELECT claim_id, pinned, paused, forced, refreshed_on, full_on, checked
 LAST_CHANGE = "SELECT max(changed_at) AS changed_at FROM papers"
 NEWS = """
 SELECT DISTINCT e.claim_id, e.paper_id, p.withdrawn
-FROM papers p JOIN evidence e ON e.paper_id = p.id JOIN care c ON c.claim_id = e.claim_id
-WHERE p.from_mirror AND p.changed_at > :since AND p.changed_at > c.seen_to
+FROM papers p CROSS JOIN evidence e CROSS JOIN care c
+WHERE p.from_mirror AND p.changed_at > :since AND e.paper_id = p.id
+    AND c.claim_id = e.claim_id AND p.changed_at > c.seen_to
 """
-"""Papers that changed after a claim with a stance on them was gone over."""
+"""Papers that changed after a claim with a stance on them was gone over. SQLite keeps to the order of a CROSS JOIN, and
+would begin with every stance by itself; PostgreSQL chooses for itself."""
 CHANGED = "SELECT id, changed_at, withdrawn FROM papers WHERE from_mirror AND changed_at > :since AND id IN "
 AT_ONCE = 500
 """Papers that are asked for by id in one query."""
