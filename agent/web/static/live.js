@@ -27,7 +27,15 @@
       const node = document.createElement("span");
       node.className = "node";
       node.textContent = step.node;
-      item.append(time, " ", node, " ", step.message);
+      item.append(time, " ", node, " ");
+      if ("claims" in list.dataset) {
+        const claim = document.createElement("a");
+        claim.className = "small";
+        claim.href = "/claims/" + encodeURIComponent(step.claim_id);
+        claim.textContent = step.claim_id;
+        item.append(claim, " ");
+      }
+      item.append(step.message);
       const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
       list.append(item);
       while (list.children.length > 200) list.firstElementChild.remove();
