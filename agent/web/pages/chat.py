@@ -34,7 +34,7 @@ from claims.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.chat.graph import Conversation
+    from agent.chat.graph import Conversation, Said
     from agent.chat.reply import Reply, Sentence
 
 router = APIRouter()
@@ -118,10 +118,7 @@ def chat(request: Request, confirm: str = "", ask: str = "") -> Response:
     """Show the conversation."""
     thread = _thread(request)
     door = door_of(request)
-    turns: list[Turn] = []
-    if thread:
-        with _conversation(door, thread, with_model=False) as talk:
-            turns = [_turn(said["question"], said["answer"], door.store) for said in talk.history()]
+    turns = [_turn(said["question"], said["answer"], door.store) for said in _history(door, thread)]
     return _page(request, door, turns, confirm=confirm[:MAX_MESSAGE], ask=ask[:MAX_MESSAGE])
 
 
@@ -223,6 +220,16 @@ async def _answer(door: Door, thread: str, message: str, *, yes: bool, with_mode
         tasks.start_soon(run)
         async for one in receive:
             yield one
+
+
+def _history(door: Door, thread: str) -> "list[Said]":
+    """Read what was said; an answer that is being given to the same person stands in nobody's way."""
+    from agent.chat.graph import ChatParts, Conversation
+
+    if not thread:
+        return []
+    with open_checkpoints(door.settings) as saver:
+        return Conversation(ChatParts(door.store, door.clock), saver, f"web-{thread}").history()
 
 
 @contextmanager
