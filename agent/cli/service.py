@@ -66,6 +66,9 @@ def service(
         seeds_budget=0 if no_lab else settings.seeds,
         harvest=not no_harvest,
     )
+    if once:
+        # The port is the service's own, which may run beside this.
+        settings = settings.model_copy(update={"metrics_port": None})
     with serving(settings, clock, order) as made:
         if not once:
             _follow(made, as_json)

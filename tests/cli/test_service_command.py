@@ -162,9 +162,9 @@ def test_a_service_shows_what_it_does_and_no_secret(tmp_path: Path) -> None:
                 seen.append(service.stderr.readline())
                 assert seen[-1], seen
             address = json.loads(seen[-1])["message"].rpartition(" ")[2]
-            done = retest(
-                tmp_path, "service", "--once", "--no-harvest", "--no-lab", "--until", NIGHT, RETEST_OTEL_URL=url
-            )
+            # The port of the metrics is the service's, whatever the one night's environment says.
+            ours = {"RETEST_OTEL_URL": url, "RETEST_METRICS_PORT": address.rpartition(":")[2].partition("/")[0]}
+            done = retest(tmp_path, "service", "--once", "--no-harvest", "--no-lab", "--until", NIGHT, **ours)
             assert done.code == 0, done.err
             with urllib.request.urlopen(address, timeout=30) as answer:
                 text = answer.read().decode()
