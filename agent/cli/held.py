@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli.completion import claim_ids
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
 from claims.errors import InputError
 
@@ -63,7 +64,7 @@ def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
 
 
 @click.command("show")
-@click.argument("claim")
+@click.argument("claim", shell_complete=claim_ids)
 @click.option("--as-of", type=DAY, help="What was held on that day.")
 @json_option
 @click.pass_context

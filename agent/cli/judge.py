@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli.completion import claim_ids
 from agent.cli.judge_fit import fit
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
 from claims.errors import InputError
@@ -60,7 +61,7 @@ judge.add_command(fit)
 
 
 @judge.command(WEIGH, cls=OnClaim)
-@click.argument("claim", metavar="CLAIM")
+@click.argument("claim", metavar="CLAIM", shell_complete=claim_ids)
 @click.option("--by", "person", envvar="USER", help="Your name, stored with every stance.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Pairs to show.")
 @json_option

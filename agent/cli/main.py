@@ -7,8 +7,12 @@ import importlib
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "run": ("agent.cli.run:run", "The main job: import, ground, search, weigh, experiment, decide, write a report."),
@@ -33,6 +37,7 @@ COMMANDS = {
     "mcp": ("agent.cli.mcp:mcp", "Serve what is held to a model's client (Model Context Protocol)."),
     "backup": ("agent.cli.backup:backup", "Write everything that is held to one file."),
     "restore": ("agent.cli.backup:restore", "Fill an empty database from a backup."),
+    "completion": ("agent.cli.completion:completion", "Let bash, zsh or fish complete commands and claim ids."),
     "doctor": ("agent.cli.doctor:doctor", "Check what is installed, reachable and configured."),
 }
 """Command to where it lives and its line in `--help`. Kept here so that `--help` imports no command."""
@@ -52,6 +57,13 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         found: click.Command = getattr(importlib.import_module(module), name)
         return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Complete a command's name from `COMMANDS`, or an option."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command list from `COMMANDS`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli.completion import claim_ids
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
 from claims.errors import InputError
 
@@ -220,7 +221,7 @@ def _plan_document(plan: "NightPlan") -> dict[str, Any]:
 
 
 @click.command("care")
-@click.argument("claim")
+@click.argument("claim", shell_complete=claim_ids)
 @click.option("--pin/--unpin", "pinned", default=None, help="Go over it first, every night.")
 @click.option("--pause/--resume", "paused", default=None, help="Do not refresh it.")
 @click.option("--force/--no-force", "forced", default=None, help="Match it against every held paper, once.")

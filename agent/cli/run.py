@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli.completion import claim_ids
 from agent.cli.output import console, json_option, plain, print_json, set_up_logging
 
 if TYPE_CHECKING:
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 @click.option("--profile", default="tiny", show_default=True, help="Size of the experiment: tiny or small.")
 @click.option("--seeds", type=click.IntRange(2, 256), help="Seeds of an experiment. Default: RETEST_SEEDS.")
 @click.option("--experiments", type=click.IntRange(0, 1000), help="Experiments to start. Default: RETEST_EXPERIMENTS.")
-@click.option("--claim", "claims", multiple=True, help="Only this claim (id or its beginning); may be repeated.")
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    shell_complete=claim_ids,
+    help="Only this claim (id or its beginning); may be repeated.",
+)
 @click.option("--yes", is_flag=True, help="Start long experiments without asking.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("retest-report"), show_default=True
