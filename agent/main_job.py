@@ -27,6 +27,7 @@ REPORT_FILES = {
     "json": "report.json",
     "csv": "evidence.csv",
     "bib": "papers.bib",
+    "cff": "CITATION.cff",
 }
 """Format to file name, for `--out`."""
 

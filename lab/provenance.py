@@ -3,11 +3,11 @@
 import importlib.metadata
 import os
 import platform
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from claims.checkout import code_commit
 from claims.experiment import Limits
 
 PACKAGES = (
@@ -31,36 +31,13 @@ PACKAGES = (
 def code_and_machine(limits: Limits) -> dict[str, Any]:
     """Give everything but the data and the models that is needed to run again."""
     return {
-        "code_commit": code_commit(),
+        "code_commit": code_commit("lab", "claims"),
         "packages": package_versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": device(),
         "limits": limits.model_dump(mode="json"),
     }
-
-
-@cache
-def code_commit() -> str | None:
-    """The commit of this code, ending in `-dirty` when files differ from it; None outside a git checkout."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return None
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=20, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    if commit is None:
-        return None
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "lab", "claims")
-    return commit + ("-dirty" if changed else "")
 
 
 @cache

@@ -177,7 +177,8 @@ def experiment(claim_id: str = "few-examples", **more: object) -> ExperimentView
 
 
 def held(dossier_claim: Claim, evidence: Sequence[Evidence], as_of: date = AS_OF, at: datetime = NOW) -> HeldVerdict:
-    return HeldVerdict(id=f"verdict-{as_of}", verdict=decide(dossier_claim, evidence, as_of), recorded_at=at)
+    verdict = decide(dossier_claim, evidence, as_of)
+    return HeldVerdict(id=f"verdict-{dossier_claim.id}-{as_of}", verdict=verdict, recorded_at=at)
 
 
 def dossier(

@@ -17,8 +17,7 @@ from claims.report.text import marked, visible
 from claims.report.view import InquiryView, view_of
 
 MESSAGE = (
-    "If you use this evidence report, cite it by its date and digest, and cite the papers that it quotes as "
-    "themselves."
+    "If you use this evidence report, cite it by its date and digest, and cite the papers that it quotes as themselves."
 )
 _UNFIT = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0001fffd\U00020000-\U0010fffd]")
 """What YAML does not let stand in a text, and the characters that Unicode keeps for nobody."""

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from claims.dossier import Dossier, InquiryDossier
 from claims.experiment import ExperimentView
 from claims.paper import Paper
-from claims.report import numbers, phrases, plots, view
+from claims.report import citation, numbers, phrases, plots, view
 from claims.report.answers import TaskKind, asked_views, kind_of, question_views
 from claims.report.text import MARK, SpanKind, marked, spans, visible
 from claims.ties import stem
@@ -62,6 +62,7 @@ def render(dossier: InquiryDossier) -> str:
             questions=question_views(inquiry),
             loose_recent=TaskKind.CONTRADICTIONS not in kinds,
             loose_questions=TaskKind.QUESTIONS not in kinds,
+            cited_as=citation.sentence(citation.name_of(dossier)),
         )
     )
 

@@ -7,7 +7,7 @@ from claims.dossier import InquiryDossier
 from claims.grounding import Grounding
 from claims.inquiry import Task
 from claims.paper import Paper
-from claims.report import numbers
+from claims.report import citation, numbers
 from claims.report.answers import QuestionView, TaskKind, asked_views, kind_of, question_views
 from claims.report.markdown_claim import cite, claim, headline, quotes
 from claims.report.phrases import (
@@ -63,7 +63,7 @@ def _document(view: InquiryView) -> Iterator[str]:
     yield from _grounding(view)
     yield from _not_looked(view)
     yield from _warnings(view)
-    yield from _reading()
+    yield from _reading(view)
     yield from _references(view)
 
 
@@ -215,11 +215,12 @@ def _warnings(view: InquiryView) -> Iterator[str]:
         yield ""
 
 
-def _reading() -> Iterator[str]:
+def _reading(view: InquiryView) -> Iterator[str]:
     yield "## How to read this"
     yield ""
     for line in HOW_TO_READ:
         yield f"- {line}"
+    yield f"- Cite this report as: {safe(citation.sentence(citation.name_of(view.source)), view.papers)}"
     yield ""
 
 

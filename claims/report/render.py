@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from claims.dossier import InquiryDossier
 from claims.errors import InputError
-from claims.report import bibtex, html, markdown, record, table
+from claims.report import bibtex, citation, html, markdown, record, table
 
 
 class Format(StrEnum):
@@ -20,6 +20,8 @@ class Format(StrEnum):
     """one line per piece of evidence"""
     BIBTEX = "bib"
     """every paper of the report"""
+    CITATION = "cff"
+    """how the report itself is cited: a CITATION.cff"""
 
 
 _MEDIA = {
@@ -28,6 +30,7 @@ _MEDIA = {
     Format.JSON: "application/json",
     Format.CSV: "text/csv; charset=utf-8",
     Format.BIBTEX: "application/x-bibtex; charset=utf-8",
+    Format.CITATION: "application/yaml",
 }
 _RENDER = {
     Format.MARKDOWN: markdown.render,
@@ -35,11 +38,12 @@ _RENDER = {
     Format.JSON: record.render,
     Format.CSV: table.render,
     Format.BIBTEX: bibtex.render,
+    Format.CITATION: citation.render,
 }
 
 
 def render(dossier: InquiryDossier, format: str = "md") -> str:
-    """Write a report as `md`, `html`, `json`, `csv` or `bib`. Deterministic. Raises InputError on another format."""
+    """Write a report as `md`, `html`, `json`, `csv`, `bib` or `cff`, always the same. Raises InputError on another."""
     return _RENDER[_known(format)](dossier)
 
 

@@ -90,7 +90,7 @@ def test_the_same_dossier_gives_the_same_bytes(format: Format) -> None:
 
 
 def test_an_unknown_format_is_an_input_error_that_names_the_known_ones() -> None:
-    with pytest.raises(InputError, match="md, html, json, csv, bib"):
+    with pytest.raises(InputError, match="md, html, json, csv, bib, cff"):
         render(full(), "docx")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_main_job_answers_from_the_library_and_says_that_arxiv_was_out_of_re
     assert "arxiv" in document["could_not_look"]
     assert all(claim["verdict"] for claim in document["claims"])
     assert sum(claim["papers"]["judged"] for claim in document["claims"]) > 100
-    for name in ("report.md", "report.html", "report.json", "evidence.csv", "papers.bib"):
+    for name in ("report.md", "report.html", "report.json", "evidence.csv", "papers.bib", "CITATION.cff"):
         assert (tmp_path / "report" / name).stat().st_size > 0
 
 
@@ -100,6 +101,15 @@ def test_list_show_and_report_tell_what_is_held(held: Path, tmp_path: Path) -> N
     report = retest(held, "report", claim_id, "--format", "csv", "--out", str(tmp_path / "a.csv"))
     assert report.code == 0
     assert (tmp_path / "a.csv").read_text().count("\n") > 1
+    for out in ("crate.zip", "crate"):
+        packed = retest(held, "report", claim_id, "--format", "crate", "--out", str(tmp_path / out))
+        assert packed.code == 0, packed.err
+    described = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_bytes())
+    assert [e for e in described["@graph"] if e["@id"] == f"#{claim_id}" and e["@type"] == "Claim"]
+    with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
+        assert set(archive.namelist()) == {
+            str(p.relative_to(tmp_path / "crate")) for p in (tmp_path / "crate").rglob("*") if p.is_file()
+        }
 
 
 def test_before_a_claim_was_recorded_nothing_is_listed(held: Path) -> None:
