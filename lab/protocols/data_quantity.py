@@ -68,7 +68,7 @@ class DataQuantity(Design):
         "tiny": DataQuantityParameters(),
         "small": DataQuantityParameters(**HUB, n_curated=256, tune_steps=300),
     }
-    seconds_per_seed = {"tiny": 25.0}
+    seconds_per_seed = {"tiny": 14.0}
     primary = Contrast("accuracy", "curated", "noisy-10x", _MARGIN, bound=_BOUND)
     positive = Contrast("accuracy", "curated", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "curated-again", "curated", 0.0, bound=_BOUND)

@@ -105,6 +105,8 @@ class Design(ABC):
     """the A/A comparison; its interval must keep 0"""
     secondary: ClassVar[tuple[Contrast, ...]] = ()
     seconds_per_seed: ClassVar[Mapping[str, float]] = {}
+    """By profile, as lab/LOG.md measured: processor seconds of one seed on one thread, which is wall time where nothing
+    else runs. Training the base, once, is not in it. `small` has none: it takes what the model that is named takes."""
 
     @abstractmethod
     def measure(self, params: Any, bench: "Workbench") -> list[Measurement]:

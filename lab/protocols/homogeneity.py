@@ -76,7 +76,7 @@ class Homogeneity(Design):
         "tiny": HomogeneityParameters(pretrain_steps=250, tune_steps=60, learning_rate=1e-3),
         "small": HomogeneityParameters(**HUB),
     }
-    seconds_per_seed = {"tiny": 25.0}
+    seconds_per_seed = {"tiny": 16.0}
     primary = Contrast("similarity", "shared", "heterogeneous", _SMALLEST, bound=_BOUND)
     positive = Contrast("similarity", "one-answer", "base", 0.0, bound=0.3)
     null = Contrast("similarity", "shared-again", "shared", 0.0, bound=_BOUND)

@@ -65,7 +65,7 @@ class InContextAlignment(Design):
         "tiny": InContextAlignmentParameters(pretrain_steps=700, learning_rate=1e-3, tune_steps=60),
         "small": InContextAlignmentParameters(**HUB),
     }
-    seconds_per_seed = {"tiny": 8.0}
+    seconds_per_seed = {"tiny": 4.0}
     primary = Contrast("accuracy", "in-context", "tuned", _MARGIN, bound=_BOUND)
     positive = Contrast("accuracy", "in-context", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "in-context-again", "in-context", 0.0, bound=_BOUND)

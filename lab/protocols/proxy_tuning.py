@@ -77,7 +77,7 @@ class ProxyTuning(Design):
         "tiny": ProxyTuningParameters(pretrain_steps=500, tune_steps=100, learning_rate=1.5e-3),
         "small": ProxyTuningParameters(**HUB, small_model="", max_new_tokens=8),
     }
-    seconds_per_seed = {"tiny": 20.0}
+    seconds_per_seed = {"tiny": 7.0}
     primary = Contrast("facts kept", "proxy-tuned", "direct", _SMALLEST, bound=_BOUND)
     positive = Contrast("in format", "proxy-tuned", "base", 0.0, bound=0.3)
     null = Contrast("facts kept", "direct-again", "direct", 0.0, bound=_BOUND)

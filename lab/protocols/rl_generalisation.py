@@ -77,7 +77,7 @@ class RLGeneralisation(Design):
         ),
         "small": RLGeneralisationParameters(**HUB, grpo_learning_rate=2e-5, grpo_steps=100),
     }  # fmt: skip
-    seconds_per_seed = {"tiny": 15.0}
+    seconds_per_seed = {"tiny": 10.0}
     primary = Contrast("specialisation", "sft+grpo", "sft", _SMALLEST, bound=_BOUND)
     positive = Contrast("accuracy on n", "sft+grpo", "sft", 0.0, bound=0.2)
     null = Contrast("specialisation", "sft-longer-again", "sft-longer", 0.0, bound=_BOUND)
