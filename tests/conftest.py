@@ -1,6 +1,7 @@
 """Fixtures for what must be cleaned up; everything else is made in the test from `tests.factories`."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from claims.store import Store
 from claims.tables import Row
 from tests.factories import NOON
 from tests.postgres import Cluster, NoPostgres, database_of, running_cluster
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

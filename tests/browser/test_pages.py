@@ -95,6 +95,7 @@ def test_an_answer_leads_to_its_evidence_on_the_claims_page(script: bool, browse
     page.get_by_role("button", name="Ask", exact=True).click()
     said = page.locator("#turns > li").last.locator(".said")
     expect(said).to_contain_text("overturned")
+    expect(page.locator("#turns[aria-busy=true]")).to_have_count(0)  # what still comes would move the link
     link = said.get_by_role("link", name=re.compile(r"^ev-[0-9a-f]{12}$")).first
     id = link.inner_text()
     link.click()
