@@ -1,5 +1,6 @@
 """`retest lab`: protocols, runs and the lab worker."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,18 +48,26 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
 @click.option("--profile", default="tiny", show_default=True)
 @click.option("--seeds", type=click.IntRange(1, 256), help="Seeds in all; more than it has adds the rest.")
 @click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the protocol.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("retest-report"), show_default=True
+)
 @json_option
 @click.pass_context
 def run(
-    ctx: click.Context, protocol: str, profile: str, seeds: int | None, params: tuple[str, ...], as_json: bool
+    ctx: click.Context,
+    protocol: str,
+    profile: str,
+    seeds: int | None,
+    params: tuple[str, ...],
+    out: Path,
+    as_json: bool,
 ) -> int:
-    """Run PROTOCOL and show its outcome. Runs that were finished before are not run again."""
+    """Run PROTOCOL, show its outcome and write its report. Runs that were finished before are not run again."""
     set_up_logging(ctx.obj["debug"])
-    from agent.cli.watch import Watch
-    from agent.graph.parts import Step
+    from agent.cli.seed_watch import SeedWatch
     from agent.settings import load_settings
     from agent.wiring import connect_lab
-    from claims.experiment import ExperimentSpec, Progress, Submission
+    from claims.experiment import ExperimentSpec, Submission
 
     settings = load_settings()
     with connect_lab(settings) as client:
@@ -72,17 +81,27 @@ def run(
             params=read_params(params),
         )
         view = client.submit(Submission(spec=spec, n_seeds=seeds or settings.seeds))
-        with Watch({f"seed {run.spec.seed}": f"seed {run.spec.seed}" for run in view.runs}, silent=as_json) as watch:
-
-            def show(progress: Progress) -> None:
-                watch(Step(f"seed {progress.seed}", "running", progress.message, progress))
-
-            view = client.wait(view.id, on_progress=show)
+        with SeedWatch(view.runs, silent=as_json) as watch:
+            view = client.wait(view.id, on_progress=watch)
     if as_json:
         print_json(view.model_dump(mode="json"))
     else:
         show_experiment(view)
+        console().print(f"Report: {write_page(view, out)}", soft_wrap=True)
     return 0 if view.result is not None else 1
+
+
+def write_page(view: "ExperimentView", out: Path) -> Path:
+    """Write the experiment as a page with its plot, in the folder `out`. Raises InputError when it cannot be."""
+    from claims.report.html import experiment_page
+
+    path = out / f"{view.id}.html"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(experiment_page(view), encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write {path}: {exc.strerror}; `retest lab show {view.id}` has the result") from exc
+    return path
 
 
 def read_params(params: tuple[str, ...]) -> dict[str, Any]:
@@ -106,6 +125,8 @@ def read_params(params: tuple[str, ...]) -> dict[str, Any]:
 
 def show_experiment(view: "ExperimentView") -> None:
     """Print an experiment: effect by seed, controls, outcome, failures."""
+    from agent.cli.effects import plot_lines
+
     out = console()
     out.print(f"{view.id}  {view.spec.protocol} ({view.spec.profile})  {view.state.value}")
     p = view.preregistration
@@ -117,9 +138,8 @@ def show_experiment(view: "ExperimentView") -> None:
     if result:
         for arm, mean in result.arm_means.items():
             out.print(f"    {arm:<28} {mean:.3f}")
-        for seed in result.path:
-            interval = f"[{seed.low:+.3f}, {seed.high:+.3f}]"
-            out.print(f"    seed {seed.seed:<3} effect {seed.effect:+.3f}   interval so far {interval}")
+        for line in plot_lines(result):
+            out.print(line, soft_wrap=True)
         for control in result.controls:
             said = {True: "passed", False: "FAILED", None: "undecided"}[control.passed]
             out.print(f"    {control.kind} control {control.name}: {said}. {plain(control.reason)}")

@@ -83,6 +83,11 @@ def experiment_section(experiment: ExperimentView, papers: Container[str], *, fr
     return _drawn(frame, "claim.html.j2", "measured", experiment, papers)
 
 
+def experiment_page(experiment: ExperimentView) -> str:
+    """Write one experiment as a file of its own, drawn as under its claim."""
+    return environment().get_template("experiment.html.j2").render(x=experiment)
+
+
 def _drawn(frame: Frame, template: str, macro: str, *given: object, **more: object) -> Markup:
     return Markup(getattr(environment(frame).get_template(template).module, macro)(*given, **more))  # noqa: S704 # a template's own output
 

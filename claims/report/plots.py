@@ -4,12 +4,12 @@ Built as XML elements, so that no text can become markup. Shapes tell stances ap
 from the page's style sheet and follow light and dark.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from datetime import date, timedelta
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from claims.evidence import ExperimentEvidence, PaperEvidence, Stance
-from claims.experiment import ExperimentResult, ExperimentView
+from claims.experiment import ExperimentResult, ExperimentView, SeedEffect
 from claims.report import numbers
 from claims.report.text import marked, visible
 from claims.report.view import ClaimView, Row
@@ -70,7 +70,7 @@ def effect_by_seed(experiment: ExperimentView) -> str:
         return ""
     path = result.path
     height, top, bottom = 240, 16, 200
-    reach = max([0.1, *(abs(v) for s in path for v in (s.effect, max(s.low, -1.0), min(s.high, 1.0)))]) * 1.08
+    reach = reach_of(path)
     low = -reach
     smallest = result.primary.smallest_effect if result.primary else None
 
@@ -103,6 +103,11 @@ def effect_by_seed(experiment: ExperimentView) -> str:
     _text(svg, WIDTH - _RIGHT, bottom + 34, "seeds measured", "end", "note")
     _text(svg, _LEFT, 10, "effect, no unit: positive as the claim predicts", "start", "note")
     return _written(svg)
+
+
+def reach_of(path: Sequence[SeedEffect]) -> float:
+    """Say how far from 0 a plot of these seeds has to show, to hold every effect and interval; no interval passes 1."""
+    return max([0.1, *(abs(v) for s in path for v in (s.effect, max(s.low, -1.0), min(s.high, 1.0)))]) * 1.08
 
 
 def _lane(row: Row) -> Stance | None:
