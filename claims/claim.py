@@ -1,6 +1,7 @@
 """A claim: one testable sentence that was asserted on a date, with the papers that an inquiry names as its ground."""
 
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -87,10 +88,11 @@ class Claim(BaseModel):
     """line of the document, from 1"""
 
 
-def stated_claim(text: str, asserted_on: str, anchors: Iterable[str] = ()) -> Claim:
+def stated_claim(text: str, asserted_on: str, anchors: Iterable[str] = (), *, today: date | None = None) -> Claim:
     """Read a claim that no document has as an inquiry's line would be read.
 
-    anchors: arXiv ids. Raises InputError, MalformedDate, MalformedId.
+    anchors: arXiv ids; today: the last day on which it can have been asserted. Raises InputError, MalformedDate,
+    MalformedId.
     """
     from claims.family import family_of, scale_of  # patterns that nobody pays for who only reads claims
 
@@ -100,6 +102,8 @@ def stated_claim(text: str, asserted_on: str, anchors: Iterable[str] = ()) -> Cl
     if len(folded) > MAX_TEXT:
         raise InputError(f"the claim has {len(folded):,} characters; one testable sentence has at most {MAX_TEXT:,}")
     stated = StatedDate.parse(asserted_on)
+    if today is not None and stated.start > today:
+        raise InputError(f"asserted on {stated}, which is after today ({today}): give the day it was published")
     ids = [ArxivId.parse(a) for a in anchors]
     scale = scale_of(folded)
     return Claim(

@@ -200,7 +200,7 @@ def read_digest(
         if after is not None and fresh and (before is None or before.verdict.kind is not after.verdict.kind):
             change = _change(store, claim, before, after.verdict, news)
             (changes if before else first).append(change)
-        elif against := _against(store, claim, news):
+        elif against := _against(store, claim, before, news):
             contrary.append(
                 Contrary(
                     claim_id=claim.id,
@@ -247,9 +247,11 @@ def _change(store: Store, claim: Claim, before: HeldVerdict | None, after: Verdi
     )
 
 
-def _against(store: Store, claim: Claim, since: Since) -> list[Ground]:
+def _against(store: Store, claim: Claim, before: HeldVerdict | None, since: Since) -> list[Ground]:
+    """Give contrary evidence that the standing verdict had not counted when it was reached."""
+    known = {*before.verdict.against, *before.verdict.qualifying} if before else set()
     contrary = {Stance.CONTRADICTS.value, Stance.QUALIFIES.value, Outcome.REFUTES.value}
-    grounds = [_ground(store, id) for id in dict.fromkeys(since.stances.get(claim.id, ()))]
+    grounds = [_ground(store, id) for id in dict.fromkeys(since.stances.get(claim.id, ())) if id not in known]
     return sorted((g for g in grounds if g.said in contrary), key=lambda g: (g.said, -(g.confidence or 0)))
 
 

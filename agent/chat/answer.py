@@ -16,6 +16,7 @@ from claims.paper import Paper
 from claims.report import bibtex
 from claims.report.view import ClaimView, claim_view
 from claims.store import Store
+from claims.verdict import VerdictKind
 
 MAX_CLAIMS = 3
 """Claims that one answer speaks about; others are named."""
@@ -98,7 +99,7 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
         return w.reply()
     of_all = topic.silent and not re.search(r"(?i)\b(?:it|its|this|that|they)\b", asked.question)
     if Intent.LIST in wanted or (Intent.UNTESTED in wanted and of_all):
-        return _listed(store, w, topic, only_open=Intent.UNTESTED in wanted)
+        return _listed(store, w, topic, asked.question, only_open=Intent.UNTESTED in wanted)
     if Intent.CITE in wanted and topic.paper_ids:
         return _cited(w, list(store.papers(topic.paper_ids).values()))
     if not asked.views:
@@ -162,12 +163,17 @@ def _not_held(store: Store, w: Writer, topic: Topic) -> Reply:
     return w.reply(held=False)
 
 
-def _listed(store: Store, w: Writer, topic: Topic, *, only_open: bool) -> Reply:
+def _listed(store: Store, w: Writer, topic: Topic, question: str, *, only_open: bool) -> Reply:
     lines = store.overview()
     if not lines:
         return _not_held(store, w, Topic(()))
-    shown = [x for x in lines if x.kind in (None, "untested")] if only_open else lines
-    what = "untested or never decided" if only_open else "held"
+    kinds = [kind.value for kind in VerdictKind if re.search(rf"(?i)\b{kind.value}\b", question)]
+    if only_open:
+        shown, what = [x for x in lines if x.kind in (None, "untested")], "untested or never decided"
+    elif kinds:
+        shown, what = [x for x in lines if x.kind in kinds], " or ".join(kinds)
+    else:
+        shown, what = lines, "held"
     about = {c.id for c in topic.claims}
     if about:
         shown = [x for x in shown if x.claim_id in about]

@@ -22,9 +22,10 @@ def add(ctx: click.Context, text: str, asserted_on: str, anchors: tuple[str, ...
     from agent.settings import load_settings
     from agent.wiring import open_store
     from claims.claim import stated_claim
+    from claims.clock import SystemClock
     from claims.errors import NotHeld
 
-    made = stated_claim(text, asserted_on, anchors)
+    made = stated_claim(text, asserted_on, anchors, today=SystemClock().now().date())
     with open_store(load_settings()) as store:
         try:
             store.claim(made.id)
@@ -38,5 +39,6 @@ def add(ctx: click.Context, text: str, asserted_on: str, anchors: tuple[str, ...
     out = console()
     out.print(f"{made.id}  asserted {made.asserted_on}, family {made.scope.family or 'none'}", soft_wrap=True)
     out.print(f"    {plain(made.text)}", soft_wrap=True)
-    out.print("held; /retest in `retest chat` searches for newer work on it" if new else "was held before")
+    next_step = "`retest refresh` looks for newer work on it, /retest in `retest chat` at once"
+    out.print(f"held; {next_step}" if new else "was held before")
     return 0

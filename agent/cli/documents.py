@@ -81,6 +81,7 @@ def show_inquiry(read: "Inquiry") -> None:
         out.print(f"question ({question.letter}): {plain(question.text, 92)}")
     for warning in read.warnings:
         out.print(f"line {warning.line}: {warning.why}: {plain(warning.text, 70)}")
+    out.print("\nNothing was stored: `retest run` with this document holds its claims and looks for newer work.")
 
 
 @click.command("ground")

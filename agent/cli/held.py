@@ -55,7 +55,7 @@ def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
         verdict = line.kind or "undecided"
         since = f"since {line.since}" if line.since else ""
         out.print(
-            f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {line.n_evidence} papers"
+            f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {line.n_evidence} pieces of evidence"
         )
         out.print(f"    {plain(line.text, 104)}")
         if line.due is not None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,14 @@ def test_our_experiment_is_told_with_interval_seeds_scale_and_checks(filled: Sto
 
 def test_no_experiment_is_told_with_its_reason(filled: Store) -> None:
     assert "--no-lab" in said(ask(filled, "Did we run an experiment on models with near-identical answers?", CLOCK))
+
+
+def test_a_list_asked_for_by_verdict_names_those_claims_alone(filled: Store) -> None:
+    kinds = {line.claim_id: line.kind for line in filled.overview()}
+    assert set(kinds.values()) >= {"overturned"}
+    said = ask(filled, "Which claims are overturned?", CLOCK).text()
+    assert all((id in said) == (kind == "overturned") for id, kind in kinds.items())
+    assert f"0 of {len(kinds)} claims are contested" in ask(filled, "which claims are contested", CLOCK).text()
 
 
 def test_what_is_untested_is_listed_over_all_claims_and_told_for_one(filled: Store) -> None:
@@ -318,6 +327,9 @@ def test_a_claim_of_ones_own_is_read_as_an_inquirys_line_would_be() -> None:
     ):
         with pytest.raises(error):
             stated_claim(text, on, anchors)
+    with pytest.raises(InputError, match="after today"):
+        stated_claim("It holds.", "2031", today=date(2026, 8, 21))
+    assert stated_claim("It holds.", "2026", today=date(2026, 8, 21)).text == "It holds."
 
 
 def test_a_claim_that_was_added_can_be_asked_about_at_once(filled: Store, tmp_path: Path) -> None:

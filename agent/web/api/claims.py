@@ -120,9 +120,9 @@ def _line(line: ClaimLine, due: list[str] | None) -> Line:
     status_code=201,
     responses={200: {"model": Claim, "description": "it was held before; nothing changed"}},
 )
-def add(new: NewClaim, store: StoreDep, response: Response) -> Claim:
+def add(new: NewClaim, store: StoreDep, clock: ClockDep, response: Response) -> Claim:
     """Hold a claim of your own. Adding it again changes nothing."""
-    made = stated_claim(new.text, new.asserted_on, new.anchors)
+    made = stated_claim(new.text, new.asserted_on, new.anchors, today=clock.now().date())
     response.headers["Location"] = f"/api/v1/claims/{made.id}"
     try:
         held = store.claim(made.id)
