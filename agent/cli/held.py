@@ -54,9 +54,8 @@ def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
     for line in lines:
         verdict = line.kind or "undecided"
         since = f"since {line.since}" if line.since else ""
-        out.print(
-            f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {line.n_evidence} pieces of evidence"
-        )
+        ground = f"{line.n_evidence} pieces of evidence"
+        out.print(f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {ground}")
         out.print(f"    {plain(line.text, 104)}")
         if line.due is not None:
             out.print("    paused" if line.paused else f"    due: {'; '.join(line.due)}" if line.due else "    not due")
@@ -105,7 +104,10 @@ def show_dossier(d: "Dossier") -> None:
     out.print()
     order = {"contradicts": 0, "qualifies": 1, "supports": 2}
     papers = [e for e in d.evidence if e.kind == "paper" and e.assessment.stance.value in order]
-    for e in sorted(papers, key=lambda e: (order[e.assessment.stance.value], -e.assessment.confidence)):
+    # Ties by paper: the order of recording depends on which claim was weighed first.
+    for e in sorted(
+        papers, key=lambda e: (order[e.assessment.stance.value], -e.assessment.confidence, e.paper_id or "")
+    ):
         paper = d.papers.get(e.paper_id)
         a = e.assessment
         out.print(
