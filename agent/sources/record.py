@@ -20,7 +20,8 @@ _MONTHS: Final = {m: i for i, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Se
 _CREATED: Final = re.compile(r"(?:\w{3},\s*)?(\d{1,2})\s+(\w{3})\w*\s+(\d{4})")
 LONE_OR_NUL: Final = re.compile("[\ud800-\udfff\x00]")
 _ET_AL: Final = re.compile(r"[\s,]*\bet\.?\s*al\.?\s*$", re.IGNORECASE)
-_BETWEEN_AUTHORS: Final = re.compile(r"\s*(?:,\s*(?:and\s+)?|;\s*|\s+and\s+)(?![^()]*\))")
+_BETWEEN_AUTHORS: Final = re.compile(r" ?(?:, ?(?:and )?|; ?| and )(?![^()]{0,400}\))")
+"""On folded text, and looking for a closing bracket no further than an affiliation is long: linear in its length."""
 
 
 class BadRecord(ValueError):
@@ -130,7 +131,7 @@ def _authors(record: dict[str, Any]) -> tuple[str, ...]:
         except TypeError as exc:
             raise BadRecord(f"an author that cannot be read: {parsed!r:.80}") from exc
     else:
-        names = _BETWEEN_AUTHORS.split(_text(record, "authors") or "")
+        names = _BETWEEN_AUTHORS.split(" ".join((_text(record, "authors") or "").split()))
     return tuple(bare for name in names if (bare := clean_author(name)))
 
 
