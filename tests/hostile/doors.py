@@ -1,6 +1,9 @@
 """Doors by which a hostile text comes in or goes out, each a function that fails when an attack gets through."""
 
+import csv
+import io
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -10,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from markdown_it import MarkdownIt
 
+from agent.chat.answer import ask
 from agent.errors import SourceUnreadable
 from agent.judges.llm import LlmJudge, Said, located
 from agent.judges.local import local_judge
@@ -152,8 +156,53 @@ def reports(attacks: list[Attack]) -> None:
             if token.type == "link_open":
                 assert str(token.attrGet("href")).startswith("https://arxiv.org/abs/2")
     json.loads(render(made, "json"))
-    for format in ("csv", "bib", "cff"):
-        assert render(made, format)
+    assert render(made, "cff")
+    for row in csv.reader(io.StringIO(render(made, "csv").removeprefix("\ufeff"))):
+        for cell in row:
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")) or cell.lstrip("+-").replace(".", "").isdigit()
+    held = {p.id for one in made.claims for p in one.papers.values()}
+    named = [line for line in render(made, "bib").splitlines() if line.lstrip().startswith("eprint")]
+    assert len(named) <= len(held)
+    assert {re.findall(r"\{(.*)\}", line)[0] for line in named} <= held
+
+
+def chat(attacks: list[Attack]) -> None:
+    """Without a model: papers, claims and questions that are attacks bring no id into an answer that is not held."""
+    papers = _papers([a for a in attacks if len(a.text) < 20_000])
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Store.open(f"sqlite:///{Path(name) / 's.sqlite3'}", clock=FrozenClock(NOW)) as store,
+    ):
+        store.put_papers([paper("2402.00001", "2024-02-01"), *papers])
+        store.put_claim(CLAIM)
+        evidence = [
+            weighed(paper("2402.00001", "2024-02-01"), Stance.SUPPORTS),
+            *(weighed(p, Stance.CONTRADICTS) for p in papers),
+        ]
+        store.add_evidence(evidence)
+        store.record_verdict(decide(CLAIM, evidence, AS_OF))
+        held = {p.id for p in store.iter_papers()} | {a.arxiv_id for a in CLAIM.anchors}
+        for asked in [
+            "Does the claim about a curated set still hold, and what is the strongest work against it?",
+            "cite it for me: curated examples",
+            *(_storable(a.text)[:3000] for a in attacks),
+        ]:
+            reply = ask(store, asked, FrozenClock(NOW))
+            for ground in reply.grounds:
+                assert ground.evidence_id in {e.id for e in evidence}
+            said = " ".join(str(sentence) for sentence in reply.sentences)
+            assert set(re.findall(r"arXiv:(\d{4}\.\d{4,5})(?!\S*\u27e7)", said)) <= held, (asked[:80], said[:300])
+
+
+def judged(attacks: list[Attack]) -> None:
+    """The local judge's own stances: a library with attacked papers has the verdict that it has without them."""
+    judge = local_judge()
+    quiet = [paper(f"2402.{n:05}", "2024-02-01") for n in range(1, 4)]
+    papers = [*quiet, *_papers(attacks)]
+    said = judge.assess(CLAIM, papers)
+    evidence = [weighed(p, s.stance) for p, s in zip(papers, said, strict=True)]
+    bare, full = decide(CLAIM, evidence[: len(quiet)], AS_OF), decide(CLAIM, evidence, AS_OF)
+    assert (bare.kind, bare.confidence) == (full.kind, full.confidence)
 
 
 def importing(attacks: list[Attack]) -> None:
@@ -174,4 +223,6 @@ DOORS: Final[dict[str, Callable[[list[Attack]], None]]] = {
     "verdict": verdict,
     "reports": reports,
     "import": importing,
+    "chat": chat,
+    "judged verdict": judged,
 }
