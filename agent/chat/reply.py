@@ -50,6 +50,9 @@ class Ground(BaseModel):
     """calibrated, of a judge; None for an experiment, which has an interval"""
     judge: str | None = None
     on: date
+    """the first day that the date may mean"""
+    dated: str
+    """the date with the precision that it is known in"""
     paper_id: str | None = None
     title: str | None = None
     url: str | None = None
@@ -63,8 +66,8 @@ class Ground(BaseModel):
     def __str__(self) -> str:
         """Write one line for a reference list."""
         if self.experiment_id:
-            return f"[{self.evidence_id}] our experiment {self.experiment_id} ({self.on}): {self.stance}"
-        return f"[{self.evidence_id}] {self.title or 'no title'}, arXiv:{self.paper_id} ({self.on}) {self.url or ''}"
+            return f"[{self.evidence_id}] our experiment {self.experiment_id} ({self.dated}): {self.stance}"
+        return f"[{self.evidence_id}] {self.title or 'no title'}, arXiv:{self.paper_id} ({self.dated}) {self.url or ''}"
 
 
 class Reply(BaseModel):

@@ -81,6 +81,7 @@ class Writer:
                 claim_id=e.claim_id,
                 stance=e.outcome.value,
                 on=row.on,
+                dated=row.dated,
                 experiment_id=e.experiment_id,
                 interval=numbers.estimate(e.estimate) if e.estimate else None,
             )
@@ -93,6 +94,7 @@ class Writer:
             confidence=row.confidence,
             judge=e.assessment.judge.name.value,
             on=row.on,
+            dated=row.dated,
             paper_id=row.paper.id if row.paper else None,
             title=self._gate.pass_(row.paper.title) if row.paper else None,
             url=row.paper.url if row.paper else None,

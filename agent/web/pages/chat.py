@@ -307,7 +307,7 @@ def _below(reply: "Reply", question: str, message: str) -> Markup:
             g.evidence_id,
             g.title or f"our experiment {g.experiment_id}",
             f"/claims/{g.claim_id}#{g.evidence_id}",
-            g.on.isoformat(),
+            g.dated,
             f"unsure, leaning {g.stance}" if g.unsure else g.stance,
         )
         for g in reply.grounds
