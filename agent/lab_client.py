@@ -5,16 +5,17 @@ experiment's digest and never sent again by itself.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 import httpx
 from httpx_sse import EventSource, SSEError
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import AgentError, LabRefused, LabUnreachable, RunStateUnknown
+from claims.entailment import Answer, EntailmentModel, Pair, Question
 from claims.errors import InputError
 from claims.experiment import ExperimentView, Progress, ProtocolView, Submission
 
@@ -67,7 +68,10 @@ ASK_WAITS_S = (0.0, 0.5, 2.0)
 QUIET_S = 45.0
 """Seconds without a line after which a stream counts as broken; the lab sends a comment every 10."""
 
-M = TypeVar("M", bound=BaseModel)
+READ_S = 600.0
+"""Seconds that a question to the lab's NLI model may take; the first one loads it, and may download it before."""
+
+T = TypeVar("T")
 _PROTOCOLS = TypeAdapter(list[ProtocolView])
 _EXPERIMENTS = TypeAdapter(list[ExperimentView])
 
@@ -159,6 +163,24 @@ class LabClient:
         """Stop every run of an experiment that is not over; what is done keeps its result."""
         return _read(self._ask("DELETE", f"/experiments/{experiment_id}"), TypeAdapter(ExperimentView))
 
+    def entailment_model(self) -> EntailmentModel:
+        """Name the NLI model that this lab serves. Raises LabUnreachable, LabRefused (404: it serves none)."""
+        return self._entailment(TypeAdapter(EntailmentModel), "GET")
+
+    def entail(self, pairs: Sequence[Pair]) -> Answer:
+        """Ask the lab's NLI model about pairs. Raises LabUnreachable, LabRefused."""
+        question = Question(pairs=tuple(pairs)).model_dump_json()
+        headers = {"Content-Type": "application/json"}
+        return self._entailment(TypeAdapter(Answer), "POST", content=question, headers=headers)
+
+    def _entailment(self, kind: TypeAdapter[T], method: str, **options: Any) -> T:
+        timeout = httpx.Timeout(self._http.timeout.connect, read=READ_S, write=READ_S)
+        try:
+            return _read(self._ask(method, "/nli", timeout=timeout, **options), kind)
+        except RunStateUnknown as exc:
+            # Nothing was started that could run twice: the same question may be asked again.
+            raise LabUnreachable(str(exc)) from exc
+
     def events(self, experiment_id: str) -> Iterator[Progress]:
         """Give the progress of an experiment as it happens, and end when it has. Goes on after a broken connection.
 
@@ -241,7 +263,7 @@ class LabClient:
                     raise
                 time.sleep(wait_s)
         if answer.is_error or answer.is_redirect:
-            raise _refusal(answer, sent=method == "POST")
+            raise _refusal(answer, sent=method == "POST" and path == "/experiments")
         return answer
 
     @contextmanager
@@ -293,9 +315,6 @@ def _problem(one: Any) -> str:
         return str(one)
     place = ".".join(str(part) for part in one.get("loc", ()) if part != "body")
     return f"{place}: {one.get('msg', '')}" if place else str(one.get("msg", ""))
-
-
-T = TypeVar("T")
 
 
 def _read(answer: httpx.Response, kind: TypeAdapter[T]) -> T:

@@ -1,9 +1,11 @@
 """The one place that opens connections. Everything else is handed what it needs."""
 
+import atexit
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.errors import Final, Retryable
@@ -118,9 +120,27 @@ def open_judge(choice: str, settings: Settings) -> "Judge":
         from agent.judges.llm import LlmJudge
 
         return LlmJudge(open_llm(settings))
-    if choice not in JUDGE_CHOICES:
-        raise InputError(f"no judge {choice!r}; there are {', '.join(JUDGE_CHOICES)}")
-    raise InputError("the nli judge is not part of this version; use --judge local or llm")
+    if choice == "nli":
+        return open_nli(settings)
+    raise InputError(f"no judge {choice!r}; there are {', '.join(JUDGE_CHOICES)}")
+
+
+def open_nli(settings: Settings) -> "Judge":
+    """Open the judge that asks the lab's NLI model; a lab of one's own is held until this process ends.
+
+    Raises InputError when no model is configured, LabUnreachable, LabRefused when the lab serves none.
+    """
+    from agent.judges.nli import NliJudge
+
+    if not settings.nli_model and not settings.lab_url:
+        raise InputError("no NLI model is configured: set RETEST_NLI_MODEL to a hub id or a folder (--judge nli)")
+    with ExitStack() as stack:
+        judge = NliJudge(stack.enter_context(connect_lab(settings)))
+        wanted = (settings.nli_model or "").split("@")[0]
+        if wanted and judge.model.name not in (wanted, Path(wanted).expanduser().resolve().name):
+            raise InputError(f"RETEST_NLI_MODEL is {wanted!r}, but the lab serves {judge.model.name!r}; unset it here")
+        atexit.register(stack.pop_all().close)
+    return judge
 
 
 def open_llm(settings: Settings) -> "ChatModel":
@@ -220,5 +240,6 @@ def connect_lab(settings: Settings) -> "Iterator[LabClient]":
         with LabClient(settings.lab_url, token, timeout_s=settings.http_timeout_s) as client:
             yield client
         return
-    with local_lab(settings.home) as client:
+    env = {"RETEST_LAB_NLI_MODEL": settings.nli_model} if settings.nli_model else None
+    with local_lab(settings.home, env=env) as client:
         yield client

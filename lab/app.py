@@ -17,12 +17,14 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from claims.clock import SystemClock
+from claims.entailment import Answer, EntailmentModel, Question
 from claims.experiment import ExperimentView, ProtocolView, Submission
 from lab.catalogue import Catalogue
 from lab.control import Queue
 from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
 from lab.events import stream
 from lab.ledger import Ledger
+from lab.nli import ModelAway, NoModel, Reader
 from lab.settings import LabSettings
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ class Problem(BaseModel):
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "no token, or a wrong one"},
     413: {"model": Problem, "description": "the body is larger than this lab reads"},
+}
+_NO_NLI: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "this lab was given no NLI model"},
+    503: {"model": Problem, "description": "the model is busy or its process ended; ask again"},
 }
 _NOT_HERE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "not submitted to this lab"}}
 
@@ -106,6 +112,15 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
     @app.exception_handler(CorruptRunFolder)
     async def corrupt(_: Request, exc: CorruptRunFolder) -> JSONResponse:
         return JSONResponse({"detail": f"{exc}; remove that file and send the experiment again"}, status_code=409)
+
+    @app.exception_handler(NoModel)
+    async def no_model(_: Request, exc: NoModel) -> JSONResponse:
+        return JSONResponse({"detail": str(exc)}, status_code=404)
+
+    @app.exception_handler(ModelAway)
+    async def model_away(_: Request, exc: ModelAway) -> JSONResponse:
+        log.error("a question to the NLI model failed: %s", exc)
+        return JSONResponse({"detail": str(exc)}, status_code=503)
 
     @app.get("/health", tags=["lab"])
     def health() -> Health:
@@ -183,6 +198,18 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
         """Stop every run of an experiment that is not over. Runs that are done keep their results."""
         ledger.cancel(experiment_id)
         return ledger.view(experiment_id, cores=settings.cores)
+
+    reader = Reader(settings.nli_model)
+
+    @app.get("/nli", dependencies=guarded, responses=_NO_NLI, tags=["nli"])
+    def nli_model() -> EntailmentModel:
+        """Name the model that tells entailment, neutral and contradiction apart; loads it where it is not."""
+        return reader.model()
+
+    @app.post("/nli", dependencies=guarded, responses=_NO_NLI, tags=["nli"])
+    def entail(question: Question) -> Answer:
+        """Give each pair's probabilities. Asking twice changes nothing."""
+        return reader.ask(question.pairs)
 
     return app
 

@@ -48,6 +48,10 @@ class LabSettings(BaseSettings):
     """Protocols of one's own, `module:object` separated by commas."""
     max_body_bytes: int = Field(default=262_144, ge=1024)
     """The largest request body that is read."""
+    nli_model: str | None = Field(
+        default=None, validation_alias=AliasChoices("nli_model", "RETEST_LAB_NLI_MODEL", "RETEST_NLI_MODEL")
+    )
+    """Hub id (`id` or `id@revision`) or folder of the sequence-classification model served to the nli judge."""
     keep_work: bool = False
     """Keep what a run left in its working folder (checkpoints); only its result is kept otherwise."""
 
