@@ -5,9 +5,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
-Script = Callable[[dict[str, Any]], str | int]
+
+class Said(NamedTuple):
+    """An answer with its own count of tokens, as a real model gives it."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+
+
+Script = Callable[[dict[str, Any]], str | int | Said]
 """From a request's body to the answer's text, or to an HTTP status to fail with."""
 
 
@@ -23,7 +32,7 @@ class ChatServer:
 
 @contextmanager
 def chat_server(script: Script) -> Iterator[ChatServer]:
-    """Serve while the block runs. Every answer counts 100 tokens in and 20 out."""
+    """Serve while the block runs. A plain text counts 100 tokens in and 20 out."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> object:
@@ -31,6 +40,8 @@ def chat_server(script: Script) -> Iterator[ChatServer]:
             served.requests.append(body)
             served.keys.append(self.headers["Authorization"])
             said = script(body)
+            n_in, n_out = (said.tokens_in, said.tokens_out) if isinstance(said, Said) else (100, 20)
+            said = said.text if isinstance(said, Said) else said
             status = said if isinstance(said, int) else 200
             if status == 200 and body.get("stream"):
                 return self._stream(body, str(said))
@@ -41,7 +52,7 @@ def chat_server(script: Script) -> Iterator[ChatServer]:
                 "created": 0,
                 "model": body["model"],
                 "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+                "usage": {"prompt_tokens": n_in, "completion_tokens": n_out, "total_tokens": n_in + n_out},
             }
             data = json.dumps(answer if status == 200 else {"error": {"message": "the script says no"}}).encode()
             self.send_response(status)
