@@ -47,7 +47,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     from agent.settings import load_settings
 
     settings = load_settings()
-    looks = (home, store, network, model, lab, web)
+    looks = (home, store, network, judge, model, lab, web)
     findings = [*packages(), *(finding for look in looks for finding in look(settings))]
     if as_json:
         print_json([finding._asdict() for finding in findings])
@@ -159,6 +159,25 @@ def clock(date: str | None, whose: str) -> list[Finding]:
     way = "ahead of" if off > timedelta() else "behind"
     said = f"is {str(abs(off)).partition('.')[0]} {way} {whose}: nights and days would be named wrongly"
     return [Finding("clock", "problem", said, "set it (`timedatectl set-ntp true`)")]
+
+
+def judge(settings: "Settings") -> list[Finding]:
+    """Look whether the local judge was refitted, and whether that refit is the one in use."""
+    from agent.judges.model import shipped_model
+    from agent.judges.refitted import held
+    from claims.errors import InputError
+
+    try:
+        found = held(settings.home)
+    except InputError as exc:
+        return [Finding("judge", "problem", str(exc), "`retest judge fit --reset` goes back to the one that ships")]
+    if found is None:
+        return []
+    who = f"refitted by {found.fitted_by} on {found.fitted_at:%Y-%m-%d} with {found.n_labels} stances of people"
+    if found.base_version != shipped_model().version:
+        do = "`retest judge fit` fits it again, `--reset` removes it"
+        return [Finding("judge", "problem", f"{who}, from another model than ships now, which is used", do)]
+    return [Finding("judge", "ok", f"{found.version}, {who}")]
 
 
 def model(settings: "Settings") -> list[Finding]:

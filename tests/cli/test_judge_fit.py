@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.cli.doctor import judge
 from agent.cli.main import retest
 from agent.judges.fit import FEWEST_CLAIMS, FEWEST_LABELS
 from agent.judges.model import shipped_model
@@ -58,14 +59,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fill(home: Path, per_claim: int) -> None:
     """Hold claims and papers, let the local judge say something of each, and then a person."""
     settings = Settings(home=home)
-    judge = open_judge("local", settings)
+    local = open_judge("local", settings)
     with open_store(settings, FrozenClock(NOON)) as store:
         made = claims()
         store.put_inquiry(an_inquiry(*made))
         for claim in made:
             pairs = weighed(claim, per_claim)
             store.put_papers([paper for paper, _ in pairs])
-            said = judge.assess(claim, [paper for paper, _ in pairs])
+            said = local.assess(claim, [paper for paper, _ in pairs])
             store.add_evidence(
                 paper_evidence(paper, claim_id=claim.id, assessment=a, judged_at=NOON)
                 for (paper, _), a in zip(pairs, said, strict=True)
@@ -124,8 +125,7 @@ def test_a_refit_is_used_from_then_on_and_reset_goes_back(home: Path, capsys: py
     assert versions(home) == {said["version"]}
     found = held(home)
     assert found is not None and found.fitted_at.tzinfo is not None and found.labels_digest == said["labels_digest"]
-    judge = open_judge("local", Settings(home=home))
-    assert judge.ref.version == said["version"]
+    assert open_judge("local", Settings(home=home)).ref.version == said["version"]
     again, same = call(capsys, "fit", "--by", "Ada")
     assert (again, same["version"], same["n_judged_again"]) == (0, said["version"], 0), "a refit is deterministic"
     code, back = call(capsys, "fit", "--reset")
@@ -190,6 +190,28 @@ def test_a_refit_of_another_shipped_model_is_not_used(home: Path, caplog: pytest
     assert "1-older" in caplog.text and shipped_model().version in caplog.text
     save(made.model_copy(update={"base_version": shipped_model().version}), home)
     assert in_use(home) == home / FILE
+
+
+def test_the_doctor_says_who_refitted_the_judge_and_when_that_is_not_used(home: Path) -> None:
+    settings = Settings(home=home)
+    assert judge(settings) == []
+    made = Refitted(
+        **shipped_model().model_dump(),
+        fitted_by="Ada",
+        fitted_at=NOON,
+        base_version=shipped_model().version,
+        n_labels=24,
+        persons=("Ada",),
+        labels_digest="sha256:0",
+        compared=(),
+    )
+    save(made, home)
+    (found,) = judge(settings)
+    assert (found.state, "by Ada on 2026-08-21 with 24 stances" in found.said) == ("ok", True)
+    save(made.model_copy(update={"base_version": "1-older"}), home)
+    assert [f.state for f in judge(settings)] == ["problem"]
+    (home / FILE).write_text("{")
+    assert [(f.state, "--reset" in f.do) for f in judge(settings)] == [("problem", True)]
 
 
 def test_a_damaged_refit_is_said_and_not_passed_over(home: Path) -> None:
