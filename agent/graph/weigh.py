@@ -7,6 +7,7 @@ from langgraph.types import Send
 from agent.errors import Final, Retryable
 from agent.graph.parts import Parts, Step
 from agent.graph.state import Batch, State
+from agent.judges.addressed import unbidden
 from agent.judges.readings import library_reading
 from claims.claim import Claim
 from claims.evidence import Assessment, PaperEvidence, Stance
@@ -57,8 +58,10 @@ def add_readings(claim: Claim, papers: Sequence[Paper], parts: Parts) -> None:
 def evidence_of(claim: Claim, paper: Paper, assessment: Assessment, parts: Parts) -> PaperEvidence:
     """Bind an assessment to the facts of the paper that was judged.
 
-    A quote that is not byte for byte in the stored text is discarded and counted, whatever the judge says of itself.
+    A quote that is not byte for byte in the stored text is discarded and counted, whatever the judge says of itself;
+    a machine's stance on a text that gives orders to machines is for a person to read.
     """
+    assessment = unbidden(claim, paper, assessment)
     kept = tuple(q for q in assessment.quotes if q.is_in(paper))
     lost = len(assessment.quotes) - len(kept)
     if lost:
