@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @click.command("fit")
 @click.option("--by", "person", envvar="USER", help="Your name, kept with the refitted judge.")
 @click.option("--reset", is_flag=True, help="Go back to the judge that ships, and judge what is held with it again.")
-@click.option("--anyway", is_flag=True, help="Use the refit even where it did worse on left-out claims.")
+@click.option("--anyway", is_flag=True, help="Use the refit even where it did clearly worse on left-out claims.")
 @json_option
 @click.pass_context
 def fit(ctx: click.Context, person: str | None, reset: bool, anyway: bool, as_json: bool) -> int:
     """Refit the local judge on the shipped labels plus people's stances, and judge what is held with it again.
 
     Prints how it did before and after on claims that were left out of the fit. A refit that gives the true stances of
-    your claims less probability than before is not used (exit code 1), unless you say --anyway.
+    your claims clearly less probability than before is not used (exit code 1), unless you say --anyway.
     """
     set_up_logging(ctx.obj["debug"])
     from agent.judges import refitted
@@ -48,7 +48,7 @@ def fit(ctx: click.Context, person: str | None, reset: bool, anyway: bool, as_js
             raise InputError("a refit is kept with the name of who made it: --by NAME")
         given = refitted.labels_of(store)
         refit = fitted(given)
-        is_used = anyway or not refit.compared[-1].is_worse
+        is_used = anyway or refit.compared[-1].told != "worse"
         made = refitted.bind(refit, given, by=" ".join(person.split()), at=clock.now())
         again = {}
         if is_used:
@@ -56,7 +56,7 @@ def fit(ctx: click.Context, person: str | None, reset: bool, anyway: bool, as_js
             again = judge_again(store, settings, clock)
     if as_json:
         facts = made.model_dump(mode="json", exclude={"selector", "screen", "stance"})
-        print_json({"used": is_used, "n_changed": given.n_changed, **facts, **again})
+        print_json({"used": is_used, "told": refit.compared[-1].told, "n_changed": given.n_changed, **facts, **again})
     else:
         show(made, given, is_used=is_used)
         show_again(again)
@@ -108,7 +108,8 @@ def show(made: "Refitted", given: "Labels", *, is_used: bool) -> None:
     for one in made.compared:
         out.print(line(one, "before"))
         out.print(line(one, "after"))
-    out.print("\nloss: mean -ln of the probability given to the true stance; less is better, 1.39 is a blind guess")
+    out.print(f"\non your claims: {made.compared[-1].told}" if made.compared else "")
+    out.print("loss: mean -ln of the probability given to the true stance; less is better, 1.39 is a blind guess")
     limits = ", ".join(f"{s.value} {'never' if t > 1 else f'{t:.2f}'}" for s, t in made.thresholds.items() if t)
     out.print(f"calls a stance from: {limits}")
     if is_used:

@@ -10,7 +10,7 @@ import io
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,9 @@ SMALLEST_SHARE: Final = 1e-6
 """Probability below which a loss is not counted further."""
 PERSON_WEIGHT: Final = 5.0
 """How many shipped labels a person's label weighs."""
+CLEAR: Final = 2.0
+"""Standard errors from which a change in loss is told. A refit that only may be worse is used: refusing at any rise
+threw away as many good refits as bad ones in 80 simulated persons (`tests/benchmarks/judge_refit.py`)."""
 FEWEST_LABELS: Final = 20
 """A person's labels below which a refit cannot be told from luck: 20 answers place a share within 0.22 at best."""
 FEWEST_CLAIMS: Final = 3
@@ -86,11 +89,16 @@ class Compared(BaseModel):
     loss_before: float
     """mean -ln of the probability of the true stance; less is better, 1.39 is a blind guess among four"""
     loss_after: float
+    change_error: float
+    """standard error of `loss_after - loss_before`, over pairs"""
 
     @property
-    def is_worse(self) -> bool:
-        """Whether the refit gives the true stances less probability than before."""
-        return self.loss_after > self.loss_before
+    def told(self) -> Literal["better", "worse", "no difference that can be told"]:
+        """What the change in loss says, beyond `CLEAR` of its standard errors."""
+        change = self.loss_after - self.loss_before
+        if abs(change) <= CLEAR * self.change_error:
+            return "no difference that can be told"
+        return "worse" if change > 0 else "better"
 
 
 class Refit(BaseModel):
@@ -237,6 +245,7 @@ def _compared(
     for on, rows in (("shipped claims", is_shipped & pairs.scored), ("your claims", ~is_shipped)):
         part, was, now = _subset(pairs, rows), before[rows], after[rows]
         true = np.arange(len(part.y)), part.y
+        loss_was, loss_now = (-np.log(np.maximum(shares[true], SMALLEST_SHARE)) for shares in (was, now))
         out.append(
             Compared(
                 on=on,
@@ -245,8 +254,9 @@ def _compared(
                 after=scored("after", part, now.argmax(axis=1)),
                 calls_before=scored("calls before", part, _called(was, start.thresholds)),
                 calls_after=scored("calls after", part, _called(now, limits)),
-                loss_before=round(float(-np.log(np.maximum(was[true], SMALLEST_SHARE)).mean()), 4),
-                loss_after=round(float(-np.log(np.maximum(now[true], SMALLEST_SHARE)).mean()), 4),
+                loss_before=round(float(loss_was.mean()), 4),
+                loss_after=round(float(loss_now.mean()), 4),
+                change_error=round(float((loss_now - loss_was).std(ddof=1) / np.sqrt(len(part.y))), 4),
             )
         )
     return tuple(out)

@@ -154,13 +154,25 @@ def test_a_refit_that_does_worse_on_left_out_claims_is_not_used_unless_it_is_wan
                 for p, _ in weighed(claim, PER_CLAIM)
             )
     code, said = call(capsys, "fit", "--by", "Ada")
-    assert (code, said["used"]) == (1, False)
+    assert (code, said["used"], said["told"]) == (1, False, "worse")
     assert said["compared"][1]["loss_after"] > said["compared"][1]["loss_before"]
     assert in_use(home) is None
     assert "n_judged_again" not in said
     code, said = call(capsys, "fit", "--by", "Ada", "--anyway")
     assert (code, said["used"]) == (0, True)
     assert in_use(home) is not None
+
+
+@pytest.mark.slow
+def test_what_was_fitted_is_told_to_a_person_in_one_table(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home, PER_CLAIM)
+    assert retest.main(["judge", "fit", "--by", "Ada"], standalone_mode=False) == 0
+    printed = capsys.readouterr().out
+    assert "24 stances of Ada" in printed
+    for when in ("before", "after"):
+        assert f"your claims (3), 24 pairs, {when}" in printed
+    assert "on your claims: better" in printed
+    assert "`retest judge fit --reset` goes back" in printed
 
 
 def test_stances_on_a_text_that_was_rewritten_are_not_learned_from(home: Path) -> None:
