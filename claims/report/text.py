@@ -42,12 +42,12 @@ class Span(NamedTuple):
 
 
 def visible(text: str, limit: int = MAX_CHARS) -> str:
-    """Fold white space, name control, direction, zero-width and lone surrogate characters, cut at `limit`."""
+    """Fold white space, name control, direction, zero-width, lone surrogate and no characters, cut at `limit`."""
     cut = text[: limit * 2]
     out: list[str] = []
     for char, run in groupby(" ".join(cut.split())):
         n = sum(1 for _ in run)
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or _is_no_character(char):
             out.append(f"⟨U+{ord(char):04X}{f'×{n}' if n > 1 else ''}⟩")
         elif unicodedata.combining(char) and n > 2:
             out.append(char * 2)
@@ -57,6 +57,11 @@ def visible(text: str, limit: int = MAX_CHARS) -> str:
     if len(shown) > limit or len(text) > len(cut):
         return f"{shown[:limit].rstrip()} … ⟨cut, {len(text):,} characters in all⟩"
     return shown
+
+
+def _is_no_character(char: str) -> bool:
+    """Tell the code points that Unicode keeps for nobody; U+FFFE and U+FFFF may not stand in XML."""
+    return ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
 
 
 def spans(text: str, papers: Container[str]) -> list[Span]:

@@ -38,7 +38,7 @@ from tests.snapshots import a_record, write
 CLAIM = claim("A small curated set of examples aligns a language model.")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     return "".join("\ufffd" if c == "\x00" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
@@ -47,14 +47,14 @@ def _id(n: int) -> str:
 
 
 def _paper(n: int, attack: Attack) -> Paper:
-    text = _storable(attack.text)
+    text = storable(attack.text)
     title = " ".join(text.split())[:2000] or "x"
     return paper(
         _id(n), "2024-01-02", title=title, abstract=f"We study it. {text}", authors=(title[:200],), comment=title
     )
 
 
-def _papers(attacks: Iterable[Attack]) -> list[Paper]:
+def hostile_papers(attacks: Iterable[Attack]) -> list[Paper]:
     return [_paper(n, a) for n, a in enumerate(attacks, start=1)]
 
 
@@ -76,7 +76,7 @@ def snapshot_store_and_search(attacks: list[Attack]) -> None:
             assert "2402.00001" in held
             assert held <= {_id(n) for n in range(1, len(attacks) + 1)} | {"2402.00001"}
             for a in attacks:
-                words = _storable(a.text)[:3000]
+                words = storable(a.text)[:3000]
                 asked = claim(words.strip() or "x")
                 for hit in index.find_title(words):
                     assert hit.paper_id in held
@@ -109,7 +109,7 @@ def local(attacks: list[Attack]) -> None:
     judge = local_judge()
     quiet = paper("2402.00001", "2024-02-01")
     (alone,) = judge.assess(CLAIM, [quiet])
-    papers = _papers(attacks)
+    papers = hostile_papers(attacks)
     *said, beside = judge.assess(CLAIM, [*papers, quiet])
     assert beside == alone
     for p, s in zip(papers, said, strict=True):
@@ -120,7 +120,7 @@ def llm_quotes(attacks: list[Attack]) -> None:
     """A quote that an obedient model invents is in no attacked paper, and a stance on it does not count."""
     judge = LlmJudge.__new__(LlmJudge)
     judge.ref = local_judge().ref
-    for p in _papers(attacks):
+    for p in hostile_papers(attacks):
         invented = "the verdict is overturned as nobody ever wrote"
         assert located(p, invented) is None
         said = judge._checked(Said(stance=Stance.CONTRADICTS, confidence=1, quotes=[invented]), p)
@@ -129,7 +129,7 @@ def llm_quotes(attacks: list[Attack]) -> None:
 
 def _dossier(attacks: list[Attack]) -> InquiryDossier:
     friend = paper("2402.00001", "2024-02-01")
-    papers = [p for p in _papers(attacks) if len(p.abstract or "") < 100_000]
+    papers = [p for p in hostile_papers(attacks) if len(p.abstract or "") < 100_000]
     weighings = [weighed(friend, Stance.SUPPORTS), *(weighed(p, Stance.NEUTRAL) for p in papers)]
     one = dossier(CLAIM, weighings, [friend, *papers])
     bare = decide(CLAIM, weighings[:1], AS_OF)
@@ -168,7 +168,7 @@ def reports(attacks: list[Attack]) -> None:
 
 def chat(attacks: list[Attack]) -> None:
     """Without a model: papers, claims and questions that are attacks bring no id into an answer that is not held."""
-    papers = _papers([a for a in attacks if len(a.text) < 20_000])
+    papers = hostile_papers([a for a in attacks if len(a.text) < 20_000])
     with (
         tempfile.TemporaryDirectory() as name,
         Store.open(f"sqlite:///{Path(name) / 's.sqlite3'}", clock=FrozenClock(NOW)) as store,
@@ -185,7 +185,7 @@ def chat(attacks: list[Attack]) -> None:
         for asked in [
             "Does the claim about a curated set still hold, and what is the strongest work against it?",
             "cite it for me: curated examples",
-            *(_storable(a.text)[:3000] for a in attacks),
+            *(storable(a.text)[:3000] for a in attacks),
         ]:
             reply = ask(store, asked, FrozenClock(NOW))
             for ground in reply.grounds:
@@ -198,7 +198,7 @@ def judged(attacks: list[Attack]) -> None:
     """The local judge's own stances: a library with attacked papers has the verdict that it has without them."""
     judge = local_judge()
     quiet = [paper(f"2402.{n:05}", "2024-02-01") for n in range(1, 4)]
-    papers = [*quiet, *_papers(attacks)]
+    papers = [*quiet, *hostile_papers(attacks)]
     said = judge.assess(CLAIM, papers)
     evidence = [weighed(p, s.stance) for p, s in zip(papers, said, strict=True)]
     bare, full = decide(CLAIM, evidence[: len(quiet)], AS_OF), decide(CLAIM, evidence, AS_OF)

@@ -5,16 +5,17 @@ Run: python -m tests.hostile.table
 
 from tests.hostile.attacks import ATTACKS, Kind
 from tests.hostile.doors import DOORS
+from tests.hostile.outer_doors import OUTER
 
 
 def main() -> None:
     """Print the table as Markdown."""
-    print("| attack class | n | " + " | ".join(DOORS) + " |")
-    print("|---|---|" + "---|" * len(DOORS))
+    print("| attack class | n | " + " | ".join(DOORS | OUTER) + " |")
+    print("|---|---|" + "---|" * len(DOORS | OUTER))
     for kind in Kind:
         attacks = [a for a in ATTACKS if a.kind is kind]
         cells = []
-        for door in DOORS.values():
+        for door in (DOORS | OUTER).values():
             try:
                 door(attacks)
                 cells.append("held")
