@@ -13,7 +13,7 @@ import pytest
 from agent.cli.main import retest
 from agent.settings import Settings
 from lab.settings import LabSettings
-from tests.deployment.compose import COMPOSE, ROOT, compose
+from tests.deployment.compose import COMPOSE, ROOT, Machine, compose
 
 SERVICES = sorted(compose()["services"])
 OURS = [name for name in SERVICES if name != "db"]
@@ -31,6 +31,14 @@ def test_the_file_follows_the_compose_specification() -> None:
     jsonschema.validate(compose(), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(compose() | {"services": {"db": {"imaeg": "postgres"}}}, schema)
+
+
+def test_what_stands_for_a_containers_place_is_not_replaced_again(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, {"9464": "45432", "5432": "40345", "@db:": "@127.0.0.1:"})
+    assert (
+        machine.here("/var/lib/retest 9464 @db:5432", tmp_path / "9464")
+        == f"{tmp_path / '9464'} 45432 @127.0.0.1:40345"
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -1,5 +1,6 @@
 """The lab's NLI model: a real one, trained on the spot, in a process of its own that may die without harm."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -47,8 +48,14 @@ def bare(tmp_path: Path) -> Iterator[TestClient]:
 
 
 def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """The processes that serve a model for this one."""
-    return [p for p in process.children(recursive=True) if "lab.nli" in p.cmdline()]
+    """The living processes that serve a model for this one."""
+    found = []
+    for child in process.children(recursive=True):
+        # A process may end between being listed and being asked; then it serves nothing.
+        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if "lab.nli" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_a_lab_without_a_model_says_what_to_set_and_lets_nobody_in_without_the_token(bare: TestClient) -> None:
