@@ -18,13 +18,17 @@ from claims.verdict import Verdict
 
 
 class HeldVerdict(BaseModel):
-    """A verdict with the moment it was recorded."""
+    """A verdict with the moment it was recorded, as of the last day that confirmed it."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     verdict: Verdict
+    """as decided last: later days may have confirmed it, each with a later `as_of` and what was then unsure"""
     recorded_at: datetime
+    """when it was first held"""
+    confirmed_at: datetime | None = None
+    """when it was last decided again and stayed; None when it never was"""
     supersedes: str | None = None
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from claims.due import Ask, Dues
 
-REVISION = "0002"
+REVISION = "0003"
 """The schema that this version of retest reads and writes."""
 
 VERSION_TABLE = "retest_schema"

@@ -6,7 +6,8 @@
                                       ├── groundings, searches, notes     what was looked up, and where nobody looked
                                       ├── evidence                        append-only; one row a stance
                                       ├── experiments                     append-only snapshots; the newest is read
-                                      └── verdicts                        append-only; each names what it supersedes
+                                      ├── verdicts                        append-only; each names what it supersedes
+                                      │    └── confirmations              append-only; later days that left it as it was
                                       └── care                        what a person asked for it; when it was refreshed
     slots, cursors                 pacing over all processes; how far a harvest got
     nights, leases                 one row a refresh, with its digest; who works on what right now
@@ -295,6 +296,21 @@ class VerdictRow(Row, table=True):
         Index(None, "claim_id", "seq"),
         Index(None, "recorded_at"),
     )
+
+
+class ConfirmationRow(Row, table=True):
+    """A later day up to which evidence was looked at and the verdict stayed what it was; never edited."""
+
+    __tablename__ = "confirmations"
+
+    seq: int | None = _sequence()
+    verdict_id: str = Field(sa_type=Words, foreign_key="verdicts.id")
+    as_of: date
+    document: str | None = Field(default=None, sa_type=Text)
+    """the verdict as decided then; None when only its day differs from what was held before"""
+    recorded_at: datetime = Field(sa_type=Moment)
+
+    __table_args__ = (Index(None, "verdict_id", "seq"),)
 
 
 class NoteRow(Row, table=True):

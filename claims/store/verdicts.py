@@ -28,10 +28,11 @@ from claims.store.engine import Door
 from claims.store.evidence import EXPERIMENTS, load_evidence, load_experiments
 from claims.store.papers import load_papers
 from claims.store.rows import in_parts, moment
-from claims.tables import Moment, VerdictRow, table
+from claims.tables import ConfirmationRow, Moment, VerdictRow, table
 from claims.verdict import Verdict
 
 VERDICTS = table(VerdictRow)
+CONFIRMATIONS = table(ConfirmationRow)
 
 
 class VerdictShelf:
@@ -43,7 +44,9 @@ class VerdictShelf:
     def record_verdict(self, verdict: Verdict) -> HeldVerdict:
         """Append a verdict, which supersedes the current one. Raises NotHeld for an unknown claim.
 
-        When kind, evidence and rule are those of the current one, nothing is written and the current one is returned.
+        When kind, counted evidence and rule are those of the current one, it is confirmed instead: it keeps its id and
+        moment, and holds from then on as of the later day, with what was unsure or did not count that day. A verdict
+        as of an earlier day than the current one's last confirmation changes nothing.
         """
         with self.door.writing(f"verdict:{verdict.claim_id}") as connection:
             require(connection, "claim", CLAIMS, {verdict.claim_id})
@@ -52,7 +55,7 @@ class VerdictShelf:
             current = connection.execute(query).one_or_none()
             same = (verdict.kind.value, verdict.evidence_digest, verdict.rule_version)
             if current is not None and (current.kind, current.evidence_digest, current.rule_version) == same:
-                return _held(current)
+                return self._confirm(connection, _confirmed(connection, [current])[0], verdict)
             before = current.id if current is not None else None
             id = "ver-" + digest([before, verdict.model_dump(mode="json")]).removeprefix("sha256:")[:12]
             unbroken = current is not None and current.kind == verdict.kind.value
@@ -72,6 +75,20 @@ class VerdictShelf:
             }
             connection.execute(VERDICTS.insert().values(row))
             return HeldVerdict(id=id, verdict=verdict, recorded_at=at, supersedes=before)
+
+    def _confirm(self, connection: sa.Connection, held: HeldVerdict, verdict: Verdict) -> HeldVerdict:
+        later = held.verdict.model_copy(update={"as_of": verdict.as_of})
+        if verdict.as_of < held.verdict.as_of or verdict == held.verdict:
+            return held
+        at = self.clock.now()
+        row = {
+            "verdict_id": held.id,
+            "as_of": verdict.as_of,
+            "document": None if verdict == later else verdict.model_dump_json(),
+            "recorded_at": at,
+        }
+        connection.execute(CONFIRMATIONS.insert().values(row))
+        return held.model_copy(update={"verdict": verdict, "confirmed_at": at})
 
     def verdicts(self, claim_id: str, *, as_of: datetime | date | None = None) -> list[HeldVerdict]:
         """Give a claim's verdicts, oldest first, as held at a moment."""
@@ -134,14 +151,35 @@ class VerdictShelf:
             )
 
 
-def _held(row: sa.Row[tuple[object, ...]]) -> HeldVerdict:
-    found = row._mapping
-    return HeldVerdict(
-        id=found["id"],
-        verdict=Verdict.model_validate_json(found["document"]),
-        recorded_at=found["recorded_at"],
-        supersedes=found["supersedes"],
-    )
+def _confirmed(
+    connection: sa.Connection, rows: Sequence[sa.Row[Any]], at: datetime | None = None
+) -> list[HeldVerdict]:
+    """Make verdicts of their rows, each as the last day that confirmed it by then left it."""
+    c = CONFIRMATIONS.c
+    by_then = sa.true() if at is None else c.recorded_at <= at
+    last: dict[str, sa.Row[Any]] = {}
+    said: dict[str, str] = {}
+    for ids in in_parts([row.id for row in rows]):
+        newest = sa.select(sa.func.max(c.seq)).where(c.verdict_id.in_(ids), by_then).group_by(c.verdict_id)
+        for found in connection.execute(sa.select(CONFIRMATIONS).where(c.seq.in_(newest))):
+            last[found.verdict_id] = found
+        newest = newest.where(c.document.is_not(None))
+        documents = connection.execute(sa.select(c.verdict_id, c.document).where(c.seq.in_(newest)))
+        said |= {found.verdict_id: found.document for found in documents}
+    held = []
+    for row in rows:
+        verdict = Verdict.model_validate_json(said.get(row.id, row.document))
+        again = last.get(row.id)
+        held.append(
+            HeldVerdict(
+                id=row.id,
+                verdict=verdict.model_copy(update={"as_of": again.as_of}) if again else verdict,
+                recorded_at=row.recorded_at,
+                supersedes=row.supersedes,
+                confirmed_at=again.recorded_at if again else None,
+            )
+        )
+    return held
 
 
 def _load_verdicts(
@@ -151,8 +189,8 @@ def _load_verdicts(
     if at is not None:
         query = query.where(VERDICTS.c.recorded_at <= at)
     found: dict[str, list[HeldVerdict]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.claim_id, []).append(_held(row))
+    for held in _confirmed(connection, connection.execute(query).all(), at):
+        found.setdefault(held.verdict.claim_id, []).append(held)
     return found
 
 

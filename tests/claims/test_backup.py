@@ -43,6 +43,7 @@ def fill(store: Store) -> None:
     store.record_verdict(a_verdict())
     store.clock = FrozenClock(NOON + timedelta(days=1))
     store.record_verdict(a_verdict(VerdictKind.CONTESTED, evidence_digest="sha256:1"))
+    store.record_verdict(a_verdict(VerdictKind.CONTESTED, evidence_digest="sha256:1", as_of=date(2026, 8, 22)))
     store.set_cursor("harvest", "2026-08-21")
     store.reserve_slot("arxiv", 3.0)
 

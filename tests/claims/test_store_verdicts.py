@@ -60,6 +60,39 @@ def test_the_same_verdict_from_the_same_evidence_is_written_once(store: Store) -
     assert len(store.verdicts(CLAIM)) == 2
 
 
+def test_a_verdict_that_stays_holds_as_of_the_last_day_that_confirmed_it(store: Store) -> None:
+    store.put_claim(a_claim())
+    first = record(store, 1, verdict_on(1, VerdictKind.STANDS, "a"))
+    record(store, 2, verdict_on(2, VerdictKind.STANDS, "a", read_first=("ev-000000000001",), rests_on_unsure=True))
+    record(store, 3, verdict_on(3, VerdictKind.STANDS, "a", read_first=("ev-000000000001",), rests_on_unsure=True))
+    (held,) = store.verdicts(CLAIM)
+    assert (held.id, held.recorded_at.day) == (first, 1)
+    assert (held.verdict.as_of, held.verdict.read_first) == (date(2026, 8, 3), ("ev-000000000001",))
+    assert held.confirmed_at == datetime(2026, 8, 3, 3, tzinfo=NOON.tzinfo)
+    assert store.dossier(CLAIM).current == held
+    (then,) = store.verdicts(CLAIM, as_of=date(2026, 8, 1))
+    assert (then.verdict, then.confirmed_at) == (verdict_on(1, VerdictKind.STANDS, "a"), None)
+    assert store.verdicts(CLAIM, as_of=date(2026, 8, 2))[0].verdict.as_of == date(2026, 8, 2)
+    assert store.overview()[0].since == date(2026, 8, 1)
+
+
+def test_a_verdict_decided_again_for_the_same_or_an_earlier_day_writes_nothing(store: Store) -> None:
+    store.put_claim(a_claim())
+    record(store, 5, verdict_on(5, VerdictKind.STANDS, "a"))
+    record(store, 6, verdict_on(6, VerdictKind.STANDS, "a"))
+    held = store.verdicts(CLAIM)
+    record(store, 7, verdict_on(6, VerdictKind.STANDS, "a"))
+    record(store, 8, verdict_on(2, VerdictKind.STANDS, "a"))
+    assert store.verdicts(CLAIM) == held
+
+
+def test_a_superseded_verdict_keeps_the_day_that_it_held_to(store: Store) -> None:
+    store.put_claim(a_claim())
+    for day, evidence in ((1, "a"), (4, "a"), (5, "b"), (9, "b")):
+        record(store, day, verdict_on(day, VerdictKind.STANDS if evidence == "a" else VerdictKind.RELAXED, evidence))
+    assert [held.verdict.as_of.day for held in store.verdicts(CLAIM)] == [4, 9]
+
+
 def test_a_past_state_can_be_read_to_the_second(store: Store) -> None:
     store.put_claim(a_claim())
     record(store, 1, verdict_on(1, VerdictKind.UNTESTED, "a"))
