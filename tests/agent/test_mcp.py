@@ -12,13 +12,17 @@ from typing import Any
 import anyio
 import pytest
 
+from claims.checkout import release
 from claims.clock import SystemClock
 from claims.store import Store
 from tests.chat_store import fill
+from tests.webs import CLOCK, filled, settings_for
 
 pytest.importorskip("mcp")
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+
+from agent.mcp import build_server
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -105,6 +109,39 @@ def test_every_tool_answers_over_stdio(home: Path) -> None:
     for name, word in (("unknown", "no-such-claim"), ("format", "pdf"), ("source", "moon")):
         assert got[name].is_error
         assert word in got[name].content[0].text
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("list_claims", {"verdict": "bogus"}, "stands, relaxed, overturned, contested, untested, undecided"),
+    ("list_claims", {"offset": -3}, "greater than or equal to 0"),
+    ("list_claims", {"limit": 0}, "greater than or equal to 1"),
+    ("list_claims", {"limit": 10**20}, "less than or equal to 500"),
+    ("show_claim", {"claim": ""}, "at least 1 character"),
+    ("ask", {"question": ""}, "at least 1 character"),
+    ("search_evidence", {"query": ""}, "at least 1 character"),
+    ("search_evidence", {"query": "LIMA", "limit": -1}, "greater than or equal to 1"),
+    ("ground_ids", {"ids": []}, "at least 1 item"),
+    ("ground_ids", {"ids": ["2305.11206"], "source": "moon"}, "auto, arxiv, mirror, library"),
+    ("report", {"claim": ""}, "at least 1 character"),
+    ("run_experiment", {"claim": "few-examples", "seeds": 1}, "greater than or equal to 2"),
+]
+
+
+def test_an_argument_that_means_nothing_is_an_error_that_says_what_is_allowed_and_never_an_empty_result(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'retest.sqlite3'}"
+    filled(url)
+
+    async def do() -> list[Any]:
+        with Store.open(url, clock=CLOCK) as store:
+            async with Client(build_server(store, settings_for(tmp_path, url), CLOCK)) as client:
+                assert client.server_info.version == release()
+                return [await client.call_tool(name, arguments) for name, arguments, _ in WRONG]
+
+    for (name, arguments, words), result in zip(WRONG, anyio.run(do), strict=True):
+        assert result.is_error, (name, arguments)
+        assert words in result.content[0].text
 
 
 def test_a_claim_is_retested_with_progress_and_what_could_not_be_asked_is_said(home: Path) -> None:
