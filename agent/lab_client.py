@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource, SSEError
@@ -157,11 +158,11 @@ class LabClient:
 
     def get(self, experiment_id: str) -> ExperimentView:
         """Show an experiment. Raises LabRefused with status 404 when it was not submitted there."""
-        return _read(self._ask("GET", f"/experiments/{experiment_id}"), TypeAdapter(ExperimentView))
+        return _read(self._ask("GET", address_of(experiment_id)), TypeAdapter(ExperimentView))
 
     def cancel(self, experiment_id: str) -> ExperimentView:
         """Stop every run of an experiment that is not over; what is done keeps its result."""
-        return _read(self._ask("DELETE", f"/experiments/{experiment_id}"), TypeAdapter(ExperimentView))
+        return _read(self._ask("DELETE", address_of(experiment_id)), TypeAdapter(ExperimentView))
 
     def entailment_model(self) -> EntailmentModel:
         """Name the NLI model that this lab serves. Raises LabUnreachable, LabRefused (404: it serves none)."""
@@ -211,7 +212,7 @@ class LabClient:
         if last_id:
             headers["Last-Event-ID"] = last_id
         timeout = httpx.Timeout(self._http.timeout.connect, read=QUIET_S)
-        path = f"/experiments/{experiment_id}/events"
+        path = f"{address_of(experiment_id)}/events"
         with (
             self._translated(),
             self._http.stream("GET", path, headers=headers, timeout=timeout) as answer,
@@ -308,6 +309,11 @@ def _refusal(answer: httpx.Response, *, sent: bool) -> AgentError:
     if sent:
         return RunStateUnknown(f"the lab failed while it took the experiment (HTTP {answer.status_code}): {detail}")
     return LabUnreachable(f"the lab cannot answer now (HTTP {answer.status_code}): {detail}")
+
+
+def address_of(experiment_id: str) -> str:
+    """Give the path of an experiment at the lab, whatever somebody wrote for an id."""
+    return f"/experiments/{quote(experiment_id, safe='')}"
 
 
 def _problem(one: Any) -> str:

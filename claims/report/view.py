@@ -333,8 +333,10 @@ def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
 
 
 def months_before(day: date, months: int) -> date:
-    """Give the same day of an earlier month, or that month's last day."""
+    """Give the same day of an earlier month, or that month's last day; the first day of all when there is none."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    if year < date.min.year:
+        return date.min
     for last in range(day.day, 0, -1):
         try:
             return date(year, month + 1, last)

@@ -415,7 +415,13 @@ def test_a_confidence_is_told_in_steps_and_never_as_certainty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "before"), [("2026-08-21", "2026-02-21"), ("2026-08-31", "2026-02-28"), ("2026-03-10", "2025-09-10")]
+    ("day", "before"),
+    [
+        ("2026-08-21", "2026-02-21"),
+        ("2026-08-31", "2026-02-28"),
+        ("2026-03-10", "2025-09-10"),
+        ("0001-01-01", "0001-01-01"),
+    ],
 )
 def test_six_months_before_a_day_is_a_day(day: str, before: str) -> None:
     assert months_before(date.fromisoformat(day), 6).isoformat() == before

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,7 @@ from agent.web.api.words import PROBLEM, ClaimKey, StartedJob
 from agent.web.door import JobsDep, StoreDep
 from agent.web.jobs import Started
 from agent.web.journal import Job
-from agent.web.pages.live import job_events
+from agent.web.pages.live import LastEventId, StepNumber, job_events
 from claims.errors import InputError, NotHeld
 from claims.inquiry import parse_inquiry
 
@@ -142,8 +142,8 @@ def one_job(job: JobKey, jobs: JobsDep) -> Job:
 def events(
     job: JobKey,
     jobs: JobsDep,
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
-    last_event_id: Annotated[str, Header(max_length=15)] = "",
+    after: StepNumber = 0,
+    last_event_id: LastEventId = "",
 ) -> StreamingResponse:
     """Tell the steps of a job as they come, and end with it. Goes on after `Last-Event-ID`, or after step `after`."""
     return job_events(job, jobs, after, last_event_id)

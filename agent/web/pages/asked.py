@@ -9,6 +9,9 @@ from claims.errors import InputError
 PAGE_SIZE = 50
 """Lines of a list on one page."""
 
+MAX_PAGE = 200_000
+"""More pages than any list has; a database takes no larger number than 64 bits."""
+
 
 def day(text: str) -> date | None:
     """Read a day from a date field; None for an empty one. Raises InputError."""
@@ -18,6 +21,11 @@ def day(text: str) -> date | None:
         return date.fromisoformat(text.strip())
     except ValueError as exc:
         raise InputError(f"not a day: {text[:40]!r} (expected something like 2026-08-21)") from exc
+
+
+def nearest(page: int, pages: int = MAX_PAGE) -> int:
+    """Give the number of the page that is nearest to the one asked for."""
+    return min(max(1, page), pages)
 
 
 def n_pages(n: int) -> int:

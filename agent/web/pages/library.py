@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from agent.refresh.plan import why_due
 from agent.web.door import ClockDep, JobsDep, StoreDep
 from agent.web.journal import JobState
-from agent.web.pages.asked import PAGE_SIZE, addresses, day, n_pages
+from agent.web.pages.asked import PAGE_SIZE, addresses, day, n_pages, nearest
 from agent.web.render import page as draw
 from claims.lines import ClaimLine
 from claims.report.html import style_sheet
@@ -74,7 +74,7 @@ def library(
     members = {claim.id for claim in store.claims(inquiry)} if inquiry else None
     found = sorted((line for line in lines if _fits(line, asked, why, members)), key=SORTS[asked.sort][1])
     pages = n_pages(len(found))
-    page = min(max(1, page), pages)
+    page = nearest(page, pages)
     first = (page - 1) * PAGE_SIZE
     kinds = [*VerdictKind, UNDECIDED]
     counts = Counter(line.kind or UNDECIDED for line in lines)

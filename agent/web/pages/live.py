@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import httpx
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from httpx_sse import SSEError, aconnect_sse
 
 from agent.errors import AgentError
-from agent.lab_client import QUIET_S, LabClient
+from agent.lab_client import QUIET_S, LabClient, address_of
 from agent.web.door import JobsDep, SettingsDep
 from agent.web.jobs import Jobs
 from agent.wiring import find_lab
@@ -26,6 +26,10 @@ LOOK_S = 0.5
 """Seconds between two looks at a job's journal."""
 COMMENT_S = 10.0
 """Seconds of silence after which a comment is sent, so that no one in between cuts the connection."""
+
+StepNumber = Annotated[int, Query(ge=0, le=2**53)]
+"""Of a job's step; a page's script counts no further exactly."""
+LastEventId = Annotated[str, Header(max_length=15)]
 
 
 def event(name: str, data: dict[str, Any], id: str = "") -> bytes:
@@ -41,9 +45,7 @@ def stream(events: AsyncIterator[bytes]) -> StreamingResponse:
 
 
 @router.get("/jobs/{job_id}/events")
-def job_events(
-    job_id: str, jobs: JobsDep, after: int = 0, last_event_id: Annotated[str, Header()] = ""
-) -> StreamingResponse:
+def job_events(job_id: str, jobs: JobsDep, after: StepNumber = 0, last_event_id: LastEventId = "") -> StreamingResponse:
     """Tell the steps of a job as they come; ends when it is over or waits for a person."""
     jobs.get(job_id)
     start = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else after
@@ -96,7 +98,7 @@ async def _gone(why: str) -> AsyncIterator[bytes]:
 async def _lab_events(lab: LabClient, experiment_id: str, last_id: str) -> AsyncIterator[bytes]:
     headers = lab.authorization | {"Cache-Control": "no-store"} | ({"Last-Event-ID": last_id} if last_id else {})
     timeout = httpx.Timeout(10.0, read=QUIET_S)
-    path = f"/experiments/{experiment_id}/events"
+    path = f"{address_of(experiment_id)}/events"
     try:
         async with (
             httpx.AsyncClient(base_url=lab.url, timeout=timeout, trust_env=False) as client,

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from agent.web.door import ClockDep, StoreDep
-from agent.web.pages.asked import PAGE_SIZE, addresses, n_pages
+from agent.web.pages.asked import PAGE_SIZE, addresses, n_pages, nearest
 from agent.web.render import page as draw
 from claims.claim import Claim
 from claims.errors import MalformedId
 from claims.ids import ArxivId
+from claims.paper import Paper
 from claims.report.bibtex import entry
 from claims.report.view import Row, claim_view
 from claims.store import Store
@@ -41,8 +42,11 @@ def papers(
         known = None
     if known is not None and store.papers([known]):
         return RedirectResponse(f"/papers/{known}", 307)
-    page = max(1, page)
-    found, total = store.find_papers(q.split(), weighed=not all, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
+    page = nearest(page)
+    found, total = _page(page, q, store, weighed=not all)
+    if page > n_pages(total):
+        page = nearest(page, n_pages(total))
+        found, total = _page(page, q, store, weighed=not all)
     return draw(
         request,
         "papers.html",
@@ -55,6 +59,10 @@ def papers(
         n_pages=n_pages(total),
         page_address=addresses("/papers", {"q": q, "all": "1" if all else ""}),
     )
+
+
+def _page(page: int, q: str, store: Store, *, weighed: bool) -> tuple[list[Paper], int]:
+    return store.find_papers(q.split(), weighed=weighed, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
 
 
 @router.get("/papers/{paper_id:path}")
