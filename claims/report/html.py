@@ -119,6 +119,7 @@ def environment(frame: Frame = REPORT) -> Environment:
         "whose_words": view.whose_words,
         "evidence_over_time": plots.evidence_over_time,
         "effect_by_seed": plots.effect_by_seed,
+        "NARROW": plots.NARROW,
         "authors": authors,
         "style_sheet": style_sheet,
         "visible": visible,

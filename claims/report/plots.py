@@ -1,11 +1,12 @@
 """Plots as inline SVG: evidence over time by stance, and an experiment's effect as its interval narrows.
 
 Built as XML elements, so that no text can become markup. Shapes tell stances apart as well as colours do; colours come
-from the page's style sheet and follow light and dark.
+from the page's style sheet and follow light and dark. Each plot is drawn for a page and once more for a phone, where
+shrinking the one for a page would leave its text too small to read.
 """
 
 from collections.abc import Callable, Container, Sequence
-from datetime import date, timedelta
+from datetime import date
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from claims.evidence import ExperimentEvidence, PaperEvidence, Stance
@@ -14,62 +15,65 @@ from claims.report import numbers
 from claims.report.text import marked, visible
 from claims.report.view import ClaimView, Row
 
-WIDTH = 720
-_LEFT, _RIGHT = 104, 16
+WIDTH, NARROW = 720, 344
+"""Units across, which are pixels where a page, or a phone, has as many for it."""
+
+_RIGHT = 16
 _LANES = (Stance.SUPPORTS, Stance.QUALIFIES, Stance.CONTRADICTS)
 _STEP = 11
 """Vertical distance of markers that would lie upon each other, in px."""
 
 
-def evidence_over_time(view: ClaimView) -> str:
+def evidence_over_time(view: ClaimView, width: int = WIDTH) -> str:
     """Draw what takes a stand by date and stance, the claim's date, and the verdict over time. Empty without any."""
     rows = [r for r in view.rows if _lane(r) is not None]
     last = view.window[1]
-    first = min([view.claim.asserted_on.start, *(r.on for r in rows)], default=last)
+    claimed = min(view.claim.asserted_on.end, last)
+    first = min([claimed, *(r.on for r in rows)])
     if not rows or first >= last:
         return ""
-    pad = timedelta(days=max(10, (last - first).days // 40))
-    span = (first - pad, last + pad)
+    pad = max(10, (last - first).days // 40)
+    span = (_moved(first, -pad), _moved(last, pad))
+    # On a phone the names stand over their lanes: beside them they would take a third of the width.
+    left, above = (104, 0) if width == WIDTH else (6, 14)
 
     def x(day: date) -> float:
         share = (day - span[0]).days / (span[1] - span[0]).days
-        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+        return round(left + share * (width - left - _RIGHT), 1)
 
     placed = {lane: _stack([(x(r.on), r) for r in rows if _lane(r) is lane]) for lane in _LANES}
     heights = {lane: 26 + _STEP * max((level for _, level, _ in marks), default=0) for lane, marks in placed.items()}
-    bottom = 44 + sum(heights.values())
-    svg = _svg(bottom + 26, "Evidence over time", _told(view, rows))
-    _verdict_band(svg, view, x, span)
-    _years(svg, x, span, bottom)
-    top = 44
+    start = 44 + above
+    bottom = start + sum(heights.values()) + above * len(_LANES)
+    svg = _svg(width, bottom + 26, "Evidence over time", _told(view, rows))
+    since = x(claimed)
+    beside = since + 5 if since < left + 75 else left
+    _lane_name(svg, "verdict", left, beside, 14, above)
+    _verdict_band(svg, view, x, span, 14 + above)
+    _dates(svg, x, span, start - 6, bottom)
+    top = start
     for lane in _LANES:
-        SubElement(svg, "rect", {"class": "lane", "x": str(_LEFT), "y": str(top), "width": str(WIDTH - _LEFT - _RIGHT),
+        _lane_name(svg, str(lane), left, beside, top, above)
+        top += above
+        SubElement(svg, "rect", {"class": "lane", "x": str(left), "y": str(top), "width": str(width - left - _RIGHT),
                                  "height": str(heights[lane] - 4), "rx": "3"})  # fmt: skip
-        _text(svg, _LEFT - 8, top + 15, str(lane), "end", "lane-name")
         for at, level, row in placed[lane]:
             _mark(svg, at, top + 11 + level * _STEP, row, lane, view.dossier.papers)
         top += heights[lane]
-    at = x(view.claim.asserted_on.end)
-    _line(svg, at, 8, at, bottom, "claimed")
-    end = at > WIDTH - 150
-    _text(
-        svg,
-        at + (-5 if end else 5),
-        bottom + 20,
-        f"claimed {view.claim.asserted_on}",
-        "end" if end else "start",
-        "note",
-    )
+    _line(svg, since, 8, since, bottom, "claimed")
+    at, anchor = (since - 5, "end") if since > width - 150 else (since + 5, "start")
+    _text(svg, at, bottom + 20, f"claimed {view.claim.asserted_on}", anchor, "note")
     return _written(svg)
 
 
-def effect_by_seed(experiment: ExperimentView) -> str:
+def effect_by_seed(experiment: ExperimentView, width: int = WIDTH) -> str:
     """Draw each seed's effect, and the confidence sequence as seeds come in. Empty without a measured seed."""
     result = experiment.result
     if result is None or not result.path:
         return ""
     path = result.path
     height, top, bottom = 240, 16, 200
+    left = 104 if width == WIDTH else 40
     reach = reach_of(path)
     low = -reach
     smallest = result.primary.smallest_effect if result.primary else None
@@ -78,30 +82,30 @@ def effect_by_seed(experiment: ExperimentView) -> str:
         return round(bottom - (min(max(value, low), reach) - low) / (reach - low) * (bottom - top), 1)
 
     def x(i: int) -> float:
-        room = WIDTH - _LEFT - _RIGHT - 40
-        return round(_LEFT + 20 + (room * i / (len(path) - 1) if len(path) > 1 else room / 2), 1)
+        room = width - left - _RIGHT - 40
+        return round(left + 20 + (room * i / (len(path) - 1) if len(path) > 1 else room / 2), 1)
 
-    svg = _svg(height, "Effect by seed, with the confidence sequence narrowing", _effect_told(result))
+    svg = _svg(width, height, "Effect by seed, with the confidence sequence narrowing", _effect_told(result))
     for value in _ticks(reach):
-        _line(svg, _LEFT, y(value), WIDTH - _RIGHT, y(value), "zero" if value == 0 else "grid")
-        _text(svg, _LEFT - 8, y(value) + 4, numbers.signed(value, 1 if reach > 0.25 else 2), "end", "tick")
+        _line(svg, left, y(value), width - _RIGHT, y(value), "zero" if value == 0 else "grid")
+        _text(svg, left - 8, y(value) + 4, numbers.signed(value, 1 if reach > 0.25 else 2), "end", "tick")
     if smallest:
-        _line(svg, _LEFT, y(smallest), WIDTH - _RIGHT, y(smallest), "smallest")
-        _text(svg, WIDTH - _RIGHT, 10, f"dashed: smallest effect of interest, {smallest:g}", "end", "note")
+        _line(svg, left, y(smallest), width - _RIGHT, y(smallest), "smallest")
+        _text(svg, left, bottom + 34, f"dashed: smallest effect of interest, {smallest:g}", "start", "note")
     upper = [f"{x(i)},{y(s.high)}" for i, s in enumerate(path)]
     lower = [f"{x(i)},{y(s.low)}" for i, s in reversed(list(enumerate(path)))]
     if len(path) > 1:
         SubElement(svg, "polygon", {"class": "band", "points": " ".join(upper + lower)})
     else:
         _line(svg, x(0), y(path[0].low), x(0), y(path[0].high), "whisker")
-    every = -(-len(path) // 16)
+    every = -(-len(path) * 35 // (width - left))
     for i, seed in enumerate(path):
         dot = SubElement(svg, "circle", {"class": "seed", "cx": str(x(i)), "cy": str(y(seed.effect)), "r": "4"})
         SubElement(dot, "title").text = f"seed {seed.seed}: effect {numbers.signed(seed.effect, 3)}"
         if i % every == 0:
             _text(svg, x(i), bottom + 18, str(i + 1), "middle", "tick")
-    _text(svg, WIDTH - _RIGHT, bottom + 34, "seeds measured", "end", "note")
-    _text(svg, _LEFT, 10, "effect, no unit: positive as the claim predicts", "start", "note")
+    _text(svg, width - _RIGHT, bottom + 34, "seeds", "end", "note")
+    _text(svg, left, 10, "effect, no unit: positive as the claim predicts", "start", "note")
     return _written(svg)
 
 
@@ -152,27 +156,43 @@ def _name(row: Row, papers: Container[str]) -> str:
     return f"our experiment {visible(row.evidence.experiment_id, 40)}"
 
 
-def _verdict_band(svg: Element, view: ClaimView, x: Callable[[date], float], span: tuple[date, date]) -> None:
-    _text(svg, _LEFT - 8, 27, "verdict", "end", "lane-name")
+def _lane_name(svg: Element, name: str, left: float, beside: float, top: float, above: float) -> None:
+    """Write a lane's name before it, or over it, beside the line of the claim's day, where `above` gives room."""
+    if above:
+        _text(svg, beside, top + above - 4, name, "start", "lane-name")
+    else:
+        _text(svg, left - 8, top + 15, name, "end", "lane-name")
+
+
+def _verdict_band(
+    svg: Element, view: ClaimView, x: Callable[[date], float], span: tuple[date, date], top: float
+) -> None:
     ends = [*(s.on for s in view.path[1:]), span[1]]
     for step, until in zip(view.path, ends, strict=True):
         start, width = x(step.on), x(until) - x(step.on)
-        box = {"x": str(start), "y": "14", "width": str(round(max(width, 1), 1)), "height": "20"}
+        box = {"x": str(start), "y": str(top), "width": str(round(max(width, 1), 1)), "height": "20"}
         bar = SubElement(svg, "rect", {"class": f"verdict {step.kind}", **box})
         SubElement(bar, "title").text = f"{step.kind} from {step.on}"
         if width > 8 * len(step.kind) + 6:
-            _text(svg, start + 5, 28, str(step.kind), "start", f"verdict-name {step.kind}")
+            _text(svg, start + 5, top + 14, str(step.kind), "start", f"verdict-name {step.kind}")
 
 
-def _years(svg: Element, x: Callable[[date], float], span: tuple[date, date], bottom: int) -> None:
-    days = (span[1] - span[0]).days
-    starts = [
-        date(y, m, 1) for y in range(span[0].year, span[1].year + 1) for m in ((1,) if days > 800 else (1, 4, 7, 10))
-    ]
-    for day in starts:
-        if span[0] < day < span[1]:
-            _line(svg, x(day), 38, x(day), bottom, "grid")
-            _text(svg, x(day), bottom + 8, f"{day.year}" if days > 800 else f"{day:%Y-%m}", "middle", "tick")
+def _dates(svg: Element, x: Callable[[date], float], span: tuple[date, date], top: float, bottom: float) -> None:
+    """Mark the first days of quarters, or of as many times more months as leave room for their names."""
+    months = 3
+    while x(_moved(span[0], months * 30)) - x(span[0]) < (52 if months < 12 else 34) and months < 12_000:
+        months *= 2
+    for n in range(span[0].year * 12, (span[1].year + 1) * 12):
+        day = date(n // 12, n % 12 + 1, 1)
+        if n % months == 0 and span[0] < day < span[1]:
+            _line(svg, x(day), top, x(day), bottom, "grid")
+            name, anchor = f"{day:%Y}" if months >= 12 else f"{day:%Y-%m}", "middle" if x(day) > 24 else "start"
+            _text(svg, x(day), bottom + 8, name, anchor, "tick")
+
+
+def _moved(day: date, days: int) -> date:
+    """Give the day so many days later, or the first or the last that there is."""
+    return date.fromordinal(min(max(date.min.toordinal(), day.toordinal() + days), date.max.toordinal()))
 
 
 def _told(view: ClaimView, rows: list[Row]) -> str:
@@ -193,8 +213,9 @@ def _ticks(reach: float) -> list[float]:
     return [round(step * i, 2) for i in range(int(-reach / step), int(reach / step) + 1)]
 
 
-def _svg(height: float, title: str, description: str) -> Element:
-    svg = Element("svg", {"viewBox": f"0 0 {WIDTH} {height:g}", "role": "img", "class": "plot", "aria-label": title})
+def _svg(width: int, height: float, title: str, description: str) -> Element:
+    kind = "plot" if width == WIDTH else "plot narrow"
+    svg = Element("svg", {"viewBox": f"0 0 {width} {height:g}", "role": "img", "class": kind, "aria-label": title})
     SubElement(svg, "title").text = title
     SubElement(svg, "desc").text = description
     return svg

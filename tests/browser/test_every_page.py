@@ -87,6 +87,26 @@ def test_a_claim_prints_light_and_whole_whatever_the_screen_shows(path: str, bro
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
+PLOTTED = """[...document.querySelectorAll('svg.plot')].filter(s => s.checkVisibility()).map(s => ({
+  text: Math.min(...[...s.querySelectorAll('text')].map(t => t.getBoundingClientRect().height)),
+  out: [...s.querySelectorAll('.mark, .seed, text')].map(m => m.getBoundingClientRect())
+    .filter(b => b.left < 0 || b.right > innerWidth).length, marks: s.querySelectorAll('.mark, .seed').length}))"""
+
+
+@pytest.mark.parametrize("width", [360, 390, 600, 800, 1280])
+@pytest.mark.parametrize("path", [f"/claims/{CLAIM}", f"/claims/{CLAIM}/report.html", "/experiments/exp-0123456789ab"])
+def test_every_mark_of_a_plot_is_seen_and_its_text_is_large_enough_to_read(
+    path: str, width: int, browse: Callable[..., Page]
+) -> None:
+    page = browse(path, viewport={"width": width, "height": 844})
+    drawn = page.evaluate(PLOTTED)
+    assert len(drawn) == (1 if "experiments" in path else 2)
+    for plot in drawn:
+        assert plot["marks"] >= 6
+        assert plot["out"] == 0
+        assert plot["text"] >= 11
+
+
 def test_the_first_tab_skips_to_the_content(browse: Callable[..., Page]) -> None:
     page = browse("/")
     page.keyboard.press("Tab")

@@ -296,16 +296,17 @@ def test_headings_go_down_one_level_at_a_time_and_tables_have_captions() -> None
 def test_plots_are_named_and_described_for_those_who_cannot_see_them() -> None:
     text = render(full(), "html")
     drawn = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
-    assert len(drawn) == 3
+    assert len(drawn) == 6, "three, for a page and for a phone"
     for svg in drawn:
         root = ElementTree.fromstring(svg)
         assert root.get("role") == "img" and root.get("aria-label")
         assert root.findtext("title") and root.findtext("desc")
 
 
-def test_the_timeline_shows_each_piece_of_evidence_once_with_its_shape() -> None:
+@pytest.mark.parametrize("width", [plots.WIDTH, plots.NARROW])
+def test_the_timeline_shows_each_piece_of_evidence_once_with_its_shape(width: int) -> None:
     view = view_of(full()).claims[0]
-    root = ElementTree.fromstring(plots.evidence_over_time(view))
+    root = ElementTree.fromstring(plots.evidence_over_time(view, width))
     marks = [e.get("class", "").split() for e in root.iter() if "mark" in e.get("class", "").split()]
     assert sorted(m[1] for m in marks) == [
         "contradicts",
@@ -321,8 +322,9 @@ def test_the_timeline_shows_each_piece_of_evidence_once_with_its_shape() -> None
     assert bars == ["untested", "relaxed", "contested", "overturned"]
 
 
-def test_the_effect_plot_has_a_dot_for_each_seed_and_a_band_that_narrows() -> None:
-    root = ElementTree.fromstring(plots.effect_by_seed(experiment()))
+@pytest.mark.parametrize("width", [plots.WIDTH, plots.NARROW])
+def test_the_effect_plot_has_a_dot_for_each_seed_and_a_band_that_narrows(width: int) -> None:
+    root = ElementTree.fromstring(plots.effect_by_seed(experiment(), width))
     assert len(list(root.iter("circle"))) == 6
     points = [tuple(map(float, p.split(","))) for p in next(root.iter("polygon")).get("points", "").split()]
     widths = [abs(low[1] - high[1]) for high, low in zip(points[:6], reversed(points[6:]), strict=True)]
