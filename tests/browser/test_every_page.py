@@ -75,6 +75,10 @@ def test_hovering_over_a_hostile_title_runs_nothing(browse: Callable[..., Page])
     assert "<script>window.pwned=1</script>" in page.locator("h1").inner_text()
 
 
+PAGE_MARGIN = """[...document.styleSheets].flatMap(s => [...s.cssRules])
+  .filter(r => r instanceof CSSPageRule).map(r => r.style.margin)"""
+
+
 @pytest.mark.parametrize("path", [f"/claims/{CLAIM}", f"/claims/{CLAIM}/report.html", "/inquiries/inq-0123456789ab"])
 def test_a_claim_prints_light_and_whole_whatever_the_screen_shows(path: str, browse: Callable[..., Page]) -> None:
     page = browse(path, color_scheme="dark")
@@ -84,6 +88,7 @@ def test_a_claim_prints_light_and_whole_whatever_the_screen_shows(path: str, bro
         assert not any(one.is_visible() for one in page.locator(hidden).all()), hidden
     assert page.get_by_text("N curated examples reach the score of 10 N noisy ones.").first.is_visible()
     assert page.evaluate("[...document.querySelectorAll('svg')].every(s => s.clientWidth <= s.parentNode.clientWidth)")
+    assert page.evaluate(PAGE_MARGIN) == ["18mm 15mm"], "text would touch the paper's edge"
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
