@@ -58,8 +58,8 @@ def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> 
     ids = list(dict.fromkeys([*found, *sorted(due.moved)]))
     judged, failure = _weigh(claim, ids, night)
     collect(claim, sent, night)
-    touched = due.full or bool(due.moved) or judged > 0 or bool(sent)
-    if touched:
+    matched_in_full = due.full and night.can_match
+    if matched_in_full or due.moved or judged or sent:
         _decide(claim, night)
     parts.watch(Step(claim.id, "refresh", f"{'; '.join(due.why)}: {judged} papers judged"))
     if failure is not None:

@@ -276,6 +276,13 @@ def test_an_empty_mirror_is_said_and_not_taken_for_nothing_new(store: Store, tmp
     assert kind(library) is VerdictKind.STANDS
 
 
+def test_a_night_that_could_look_nowhere_records_no_verdict(store: Store, tmp_path: Path) -> None:
+    store.put_claim(CURATED)
+    digest = Library(store, tmp_path).night(FIRST)
+    assert (digest.first, store.verdicts(CURATED.id)) == ((), [])
+    assert [line.kind for line in store.overview()] == [None]
+
+
 def records(stance: str, *ns: int) -> list[Record]:
     made = [paper_about("curated", stance, n) for n in ns]
     return [
