@@ -3,6 +3,8 @@
 Stale is not wrong: being due says that something was not looked at yet, never that a verdict fell.
 """
 
+import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +23,12 @@ WHERE p.from_mirror AND p.changed_at > :since AND e.paper_id = p.id
 """Papers that changed after a claim with a stance on them was gone over. SQLite keeps to the order of a CROSS JOIN, and
 would begin with every stance by itself; PostgreSQL chooses for itself."""
 CHANGED = "SELECT id, changed_at, withdrawn FROM papers WHERE from_mirror AND changed_at > :since AND id IN "
+EXPERIMENTS = """
+SELECT x.claim_id, x.document
+FROM experiments x JOIN (SELECT max(seq) AS seq FROM experiments GROUP BY id) newest ON newest.seq = x.seq
+WHERE x.claim_id IS NOT NULL AND (x.state IN ('queued', 'running') OR x.document LIKE '%"outcome":"inconclusive"%')
+"""
+"""Experiments that are not over or decided nothing, as they were seen last."""
 AT_ONCE = 500
 """Papers that are asked for by id in one query."""
 
@@ -67,6 +75,11 @@ def is_new(change: PaperChange, care: Care) -> bool:
     return care.seen_to is None or change.changed_at >= care.seen_to
 
 
+def is_undecided(state: str, outcome: str | None, n_seeds: int, max_seeds: int) -> bool:
+    """Tell whether an experiment is not over, or more seeds may decide it. outcome: None when no seed is finished."""
+    return state in ("queued", "running") or (outcome == "inconclusive" and n_seeds < max_seeds)
+
+
 def is_full(care: Care, night: date, due_days: int) -> bool:
     """Tell whether a claim is due for a match against every held paper."""
     return care.forced or care.full_on is None or (night - care.full_on).days >= due_days
@@ -83,12 +96,12 @@ def news_of(care: Care, grounds: Collection[str], changes: Mapping[str, PaperCha
 
 
 def reasons(
-    care: Care, night: date, due_days: int, *, gone: int, changed: int, checked_to: datetime | None
+    care: Care, night: date, due_days: int, *, gone: int, changed: int, undecided: int, checked_to: datetime | None
 ) -> tuple[str, ...]:
-    """Say why a night has to go over a claim; never empty.
+    """Say why a night has to go over a claim; never empty, since every claim is gone over once a night.
 
     gone, changed: how many of the papers that it rests on were withdrawn or changed otherwise since it was gone over;
-    checked_to: the newest change to any paper.
+    undecided: how many of its experiments are; checked_to: the newest change to any paper.
     """
     why: list[str] = []
     if care.forced:
@@ -103,9 +116,12 @@ def reasons(
         why.append(f"{gone} of its papers withdrawn")
     if changed:
         why.append(f"{changed} of its papers changed")
+    if undecided:
+        why.append(f"{undecided} of its experiments undecided")
     if not why:
         came_in = checked_to is not None and (care.seen_to is None or checked_to > care.seen_to)
-        why.append("papers came in or changed" if came_in else "a new night")
+        quiet = f"once a night; nothing held is new since {care.refreshed_on}"
+        why.append("papers came in or changed" if came_in else quiet)
     return tuple(why)
 
 
@@ -133,6 +149,7 @@ class Dues:
         starts = [care.seen_to for care in open_ if care.seen_to is not None]
         self._news: dict[str, dict[str, bool]] = {}
         """claim to the papers that it rests on and that changed, with whether they are withdrawn"""
+        self._undecided = Counter(row["claim_id"] for row in ask(EXPERIMENTS) if _is_undecided(row["document"]))
         if not starts or self._checked_to is None or self._checked_to <= min(starts):
             return
         for row in ask(NEWS, min(starts)):
@@ -157,7 +174,13 @@ class Dues:
         news = self._news.get(claim_id, {})
         gone = sum(news.values())
         return reasons(
-            care, self._night, self._due_days, gone=gone, changed=len(news) - gone, checked_to=self._checked_to
+            care,
+            self._night,
+            self._due_days,
+            gone=gone,
+            changed=len(news) - gone,
+            undecided=self._undecided[claim_id],
+            checked_to=self._checked_to,
         )
 
     def is_paused(self, claim_id: str) -> bool:
@@ -177,6 +200,14 @@ def _care(row: Mapping[str, Any]) -> Care:
         checked_to=_moment(row["checked_to"]),
         seen_to=_moment(row["seen_to"]),
     )
+
+
+def _is_undecided(document: str) -> bool:
+    held = json.loads(document)
+    result = held["result"] or {}
+    measured = (result.get("primary") or {}).get("n_seeds", 0)
+    n_seeds, max_seeds = max(measured, len(held["runs"])), held["preregistration"]["max_seeds"]
+    return is_undecided(held["state"], result.get("outcome"), n_seeds, max_seeds)
 
 
 def _day(value: date | str | None) -> date | None:

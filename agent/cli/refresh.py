@@ -190,8 +190,9 @@ def due(ctx: click.Context, until: Any, due_days: int, as_json: bool) -> int:
     from claims.clock import SystemClock
 
     day = until.date() if until else SystemClock().now().date()
-    with open_store(load_settings()) as store:
-        plan = plan_night(store, day, due_days=due_days)
+    settings = load_settings()
+    with open_store(settings) as store:
+        plan = plan_night(store, day, due_days=due_days, seeds=settings.seeds)
     if as_json:
         print_json(_plan_document(plan))
         return 0

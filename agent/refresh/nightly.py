@@ -88,7 +88,8 @@ def look(night: Night, pace: Pace) -> Work:
     night.begin_round()
     harvest_once(night, pace=pace, sleep=night.sleep)
     night.can_match = ready_index(night)
-    plan = plan_night(night.store, night.wish.until, due_days=night.wish.due_days)
+    wish = night.wish
+    plan = plan_night(night.store, wish.until, due_days=wish.due_days, seeds=wish.seeds_budget)
     chosen = plan.due
     if night.wish.max_claims is not None:
         room = max(0, night.wish.max_claims - len(plan.done))

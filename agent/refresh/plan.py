@@ -5,10 +5,12 @@ that failed, was left for lack of room, or came in yesterday is therefore matche
 however far the other claims are.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from agent.refresh.seeds import STEP, undecided
 from claims.claim import Claim
 from claims.due import Care, PaperChange, is_done, is_full, is_new, news_of, reasons
 from claims.store import Store
@@ -26,14 +28,15 @@ class Due(NamedTuple):
     moved: frozenset[str]
     """changed papers that it holds a stance on, or that are its anchors"""
     urgent: bool
-    """whether any of those changed since the claim was gone over"""
+    """whether any of those changed since the claim was gone over, or the night has seeds for an experiment of it"""
 
 
 class NightPlan(NamedTuple):
     """What a night has to do."""
 
     due: list[Due]
-    """first what must not wait: pinned, forced, withdrawn ground, then those that waited longest"""
+    """first what must not wait: pinned, forced, changed ground or an undecided experiment, then those that waited
+    longest"""
     done: list[str]
     """claims that this night is done with"""
     paused: list[str]
@@ -49,8 +52,12 @@ class NightPlan(NamedTuple):
         return is_done(care, night, self.checked_to)
 
 
-def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
-    """Plan a night: papers up to that day count. A claim is matched in full again after `due_days` days."""
+def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0) -> NightPlan:
+    """Plan a night: papers up to that day count. A claim is matched in full again after `due_days` days.
+
+    seeds: that the night may give to undecided experiments; so many of their claims as that is enough for, those that
+    waited longest, come before claims on which nothing changed.
+    """
     claims = store.claims()
     cared = store.care()
     checked_to = store.last_change()
@@ -60,9 +67,21 @@ def plan_night(store: Store, night: date, *, due_days: int = 30) -> NightPlan:
     changes = {change.paper_id: change for change in (store.paper_changes(behind) if open_ else [])}
     held = store.evidence_on(changes) if changes else {}
     too_new = min((c.changed_at for c in changes.values() if c.published_on > night), default=None)
+    waiting = Counter(view.spec.claim_id for view in undecided(store.experiments())) if open_ else Counter()
+    served = _served(open_, cared, waiting, seeds // STEP)
     seen_to = checked_to if too_new is None or checked_to is None else min(checked_to, too_new)
     due = [
-        _due(claim, _care_of(cared, claim), night, due_days, changes, held.get(claim.id, set()), checked_to)
+        _due(
+            claim,
+            _care_of(cared, claim),
+            night,
+            due_days,
+            changes,
+            held.get(claim.id, set()),
+            waiting[claim.id],
+            checked_to,
+            is_served=claim.id in served,
+        )
         for claim in open_
     ]
     due.sort(key=_urgency)
@@ -96,14 +115,24 @@ def _due(
     due_days: int,
     changes: Mapping[str, PaperChange],
     held: set[str],
+    waiting: int,
     checked_to: datetime | None,
+    *,
+    is_served: bool,
 ) -> Due:
     grounds = held | {a.arxiv_id for a in claim.anchors if a.arxiv_id}
     moved = {id for id in grounds & changes.keys() if is_new(changes[id], care)}
     news = news_of(care, grounds, changes)
     gone = sum(changes[id].withdrawn for id in news)
-    why = reasons(care, night, due_days, gone=gone, changed=len(news) - gone, checked_to=checked_to)
-    return Due(claim, care, why, is_full(care, night, due_days), frozenset(moved), bool(news))
+    changed = len(news) - gone
+    why = reasons(care, night, due_days, gone=gone, changed=changed, undecided=waiting, checked_to=checked_to)
+    return Due(claim, care, why, is_full(care, night, due_days), frozenset(moved), bool(news) or is_served)
+
+
+def _served(claims: Sequence[Claim], cared: Mapping[str, Care], waiting: Mapping[str | None, int], n: int) -> set[str]:
+    """Give the claims with an undecided experiment that a night has seeds for: those that waited longest."""
+    by_wait = sorted((_care_of(cared, c).refreshed_on or date.min, c.id) for c in claims if c.id in waiting)
+    return {id for _, id in by_wait[:n]}
 
 
 def _urgency(due: Due) -> tuple[bool, bool, bool, date, str]:

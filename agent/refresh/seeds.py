@@ -10,7 +10,8 @@ from agent.observe.spans import span
 from agent.refresh.night import Night
 from agent.refresh.state import NightState
 from claims.claim import Claim
-from claims.experiment import ExperimentView, Outcome, Submission
+from claims.due import is_undecided
+from claims.experiment import ExperimentView, Submission
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +26,11 @@ def undecided(views: Sequence[ExperimentView]) -> list[ExperimentView]:
         view
         for view in views
         if view.spec.claim_id is not None
-        and (
-            not view.state.is_final
-            or (
-                view.result is not None
-                and view.result.outcome is Outcome.INCONCLUSIVE
-                and n_seeds(view) < view.preregistration.max_seeds
-            )
+        and is_undecided(
+            view.state,
+            view.result.outcome if view.result else None,
+            n_seeds(view),
+            view.preregistration.max_seeds,
         )
     ]
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from agent.lab_client import LabClient
+from agent.refresh import plan_night
+from agent.refresh.plan import why_due
 from claims.experiment import ExperimentSpec, ExperimentView, Outcome, RunState, RunView, Submission
 from claims.store import Store
 from tests.factories import NOON, a_result, an_estimate, an_experiment
@@ -18,6 +20,7 @@ from tests.nights import Library, claim_about, paper_about
 
 FIRST = NOON.date()
 SECOND = FIRST + timedelta(days=1)
+THIRD = FIRST + timedelta(days=2)
 CLAIM = claim_about("curated")
 DECIDED_AT = 12
 """Seeds from which the lab's experiment refutes."""
@@ -114,6 +117,26 @@ def test_a_lab_that_is_gone_is_said_and_the_claim_is_decided_all_the_same(librar
         digest = library.night(FIRST, lab=client, seeds_budget=8)
     assert [p.where for p in digest.problems] == ["the lab"]
     assert len(library.store.verdicts(CLAIM.id)) == 1
+
+
+def test_a_claim_whose_experiment_is_undecided_does_not_wait_for_claims_without_one(library: Library, lab: Lab) -> None:
+    other = claim_about("aged")
+    library.store.put_claim(other)
+    with LabClient(lab.url) as client:
+        for day in (FIRST, SECOND, THIRD):
+            library.at(day).night(day, lab=client, seeds_budget=8, max_claims=1)
+    assert lab.asked == [8, 12]
+    assert len(library.store.verdicts(other.id)) == 1
+
+
+def test_an_undecided_experiment_is_a_reason_to_go_over_its_claim_where_seeds_can_be_had(library: Library) -> None:
+    library.night(FIRST)
+    (due,) = plan_night(library.store, SECOND, seeds=8).due
+    assert (due.why, due.urgent) == (("1 of its experiments undecided",), True)
+    assert why_due(library.store, SECOND) == {CLAIM.id: due.why}
+    assert not plan_night(library.store, SECOND, seeds=0).due[0].urgent
+    library.store.put_experiment(experiment(DECIDED_AT))
+    assert why_due(library.store, SECOND) == {CLAIM.id: (f"once a night; nothing held is new since {FIRST}",)}
 
 
 def test_without_a_lab_the_digest_says_which_experiments_wait(library: Library) -> None:

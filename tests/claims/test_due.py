@@ -58,7 +58,7 @@ def test_every_reason_is_told_the_same_by_the_list_and_by_the_store(database_url
         assert [line.claim_id for line in lines if line.paused] == ["paused-000001"]
         assert overview(database_url, night=DAY) == lines
         tomorrow = {line.claim_id: line.due for line in overview(database_url, night=DAY + timedelta(days=1))}
-        assert tomorrow["done-000001"] == ("a new night",)
+        assert tomorrow["done-000001"] == (f"once a night; nothing held is new since {DAY}",)
         store.clock = FrozenClock(LATER + timedelta(hours=1))
         store.put_papers([a_mirrored("2401.00009")])
         again = {line.claim_id: line.due for line in overview(database_url, night=DAY)}
