@@ -1,7 +1,8 @@
-"""Models: tiny ones built from a config on the spot, hub or path models pinned by revision, and a cache of bases.
+"""Models: tiny ones built from a config on the spot, hub or path models pinned by content, and a cache of bases.
 
 Weights are safetensors, `trust_remote_code` is never set, nothing is unpickled. A base is named by the digest of
-everything that went into it, so arms and seeds share one; a damaged one is built again.
+everything that went into it, so arms and seeds share one; a damaged one is built again. Where a model works, and how
+precisely, is told by its size and the machine alone, so that a base is the same fresh and from the cache.
 """
 
 import fcntl
@@ -23,8 +24,13 @@ from lab.errors import InvalidSpec
 
 PAD, END, UNKNOWN = "<pad>", "<end>", "<unknown>"
 
+TINY = 20_000_000
+"""Parameters below which a model is trained whole, on one thread of the processor; larger ones get LoRA and the GPU."""
+
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _MANIFEST = "manifest.json"
+_MAKES_A_MODEL = frozenset({".safetensors", ".json", ".model", ".txt", ".tiktoken", ".jinja"})
+"""Endings of the files that weights, config and tokenizer are read from."""
 
 
 class Shape(BaseModel):
@@ -87,44 +93,103 @@ def build_tiny(shape: Shape, vocabulary: Sequence[str], seed: int) -> Loaded:
     return Loaded(model, tokenizer, {"shape": shape.model_dump(), "words": len(ids), "init_seed": seed})
 
 
+class Placement(NamedTuple):
+    """Where a model works, and how precisely."""
+
+    device: str
+    """`cuda` or `cpu`"""
+    dtype: Any
+    """a torch dtype, of the weights"""
+
+
+def placement(parameters: int, *, has_cuda: bool) -> Placement:
+    """Choose where a model of so many weights works: on a GPU in bf16, else on the processor in fp32.
+
+    A tiny one stays on the processor: it is trained whole, which is too fine for weights of bf16.
+    """
+    import torch
+
+    if has_cuda and parameters >= TINY:
+        return Placement("cuda", torch.bfloat16)
+    return Placement("cpu", torch.float32)
+
+
+def has_cuda() -> bool:
+    """Whether this process may use a GPU."""
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def placed(loaded: Loaded) -> Loaded:
+    """Bring a model to where it works, ready to answer."""
+    where = placement(loaded.parameters, has_cuda=has_cuda())
+    _move(loaded.model, where.device, where.dtype)
+    return loaded
+
+
+def whereabouts(loaded: Loaded) -> dict[str, str]:
+    """Tell where a model really is and in what precision, for the record."""
+    import torch
+
+    device = loaded.model.device
+    name = {"name": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    return {"device": str(device), "dtype": str(loaded.model.dtype).removeprefix("torch."), **name}
+
+
+def identity(name: str, revision: str) -> dict[str, str]:
+    """Name a model by what it is: `model` and `revision`, which is a hub's 40 hex digits or a local one's digest.
+
+    Machine paths stay out: a folder is named by its content. Raises InvalidSpec when a hub model is not pinned, the
+    path holds no model, or `revision` is the digest of another content.
+    """
+    path = Path(name).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        found = file_digest(path)
+    elif path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.is_file() and f.suffix in _MAKES_A_MODEL)
+        if not any(f.suffix == ".safetensors" for f in files):
+            raise InvalidSpec(f"{name!r} holds no safetensors weights")
+        found = digest({f.name: file_digest(f) for f in files})
+    elif not name or path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf":
+        raise InvalidSpec(f"there is no such folder or .gguf file: {name!r}")
+    elif _REVISION.fullmatch(revision):
+        return {"model": name, "revision": revision}
+    else:
+        raise InvalidSpec(
+            f"{name!r} is no local folder, and a hub model needs `revision` as 40 hex digits, got {revision!r}"
+        )
+    if revision.startswith("sha256:") and revision != found:
+        raise InvalidSpec(f"{name!r} has other content now: {found}, asked for {revision}")
+    return {"model": path.name, "revision": found}
+
+
 def load_pinned(name: str, revision: str) -> Loaded:
     """Load a hub model at a revision of 40 hex digits, or a local folder or `.gguf` file. Safetensors or GGUF only.
 
     Raises InvalidSpec when a hub model is not pinned, or the path holds no such model.
     """
-    import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    where: dict[str, Any] = {"trust_remote_code": False}
+    origin = identity(name, revision)
     path = Path(name).expanduser()
-    if path.is_file() and path.suffix == ".gguf":
-        source, where["gguf_file"] = str(path.parent), path.name
-        found = file_digest(path)
+    where: dict[str, Any] = {"trust_remote_code": False}
+    weights: dict[str, Any] = {"use_safetensors": True}
+    if path.is_file():
+        source, where["gguf_file"], weights = str(path.parent), path.name, {}
     elif path.is_dir():
-        weights = sorted(path.glob("*.safetensors"))
-        if not weights:
-            raise InvalidSpec(f"{name!r} holds no safetensors weights")
-        source, found = str(path), digest([file_digest(w) for w in weights])
-    elif _REVISION.fullmatch(revision):
-        source, where["revision"], found = name, revision, revision
+        source = str(path)
     else:
-        raise InvalidSpec(
-            f"{name!r} is no local folder, and a hub model needs `revision` as 40 hex digits, got {revision!r}"
-        )
-    only_safe = {} if "gguf_file" in where else {"use_safetensors": True}
+        source, where["revision"] = name, revision
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **where)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **only_safe, **where)
-    except (OSError, ValueError) as exc:
+        model = AutoModelForCausalLM.from_pretrained(source, dtype="auto", **weights, **where)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
         raise InvalidSpec(f"model {name!r} cannot be loaded: {exc}") from exc
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if torch.cuda.is_available():
-        model.to("cuda")
-    model.eval()
-    # Machine paths stay out of the record: a folder is named by its content.
-    return Loaded(model, tokenizer, {"model": path.name if path.exists() else name, "revision": found})
+    return placed(Loaded(model, tokenizer, origin))
 
 
 def copy_of(loaded: Loaded) -> Loaded:
@@ -132,9 +197,17 @@ def copy_of(loaded: Loaded) -> Loaded:
     model = type(loaded.model)(loaded.model.config)
     model.load_state_dict(loaded.model.state_dict())
     model.generation_config = loaded.model.generation_config
-    model.to(device=loaded.model.device, dtype=loaded.model.dtype)
-    model.eval()
+    _move(model, loaded.model.device, loaded.model.dtype)
     return Loaded(model, loaded.tokenizer, loaded.origin)
+
+
+def _move(model: Any, device: Any, dtype: Any) -> None:
+    """Move a model and set the precision of its weights. Its buffers keep theirs: they hold positions, which bf16
+    would blur."""
+    model.to(device)
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+    model.eval()
 
 
 def cache_folder() -> Path:
@@ -146,28 +219,28 @@ def cache_folder() -> Path:
 def cached(recipe: dict[str, Any], build: Callable[[], tuple[Loaded, dict[str, Any]]]) -> tuple[Loaded, dict[str, Any]]:
     """Give the base that `recipe` names, from the cache or by building it once, with the record kept beside it.
 
-    The record gets `base` (the digest of the recipe) and `from_cache`. Two processes that want the same base build it
-    once: the second waits. A base whose files are not those that were written is built again.
+    The record gets `base` (the digest of the recipe), `weights` (the digest of each file of weights) and `from_cache`.
+    Two processes that want the same base build it once: the second waits. A base whose files are not those that were
+    written is built again.
     """
     name = digest(recipe)
     folder = cache_folder() / name.removeprefix("sha256:")[:24]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
-        record = _intact(folder)
-        if record is not None:
-            return _load_base(folder, record), {**record, "base": name, "from_cache": True}
+        kept = _intact(folder)
+        if kept is not None:
+            return _load_base(folder, kept.record), _noted(kept, name, from_cache=True)
         loaded, record = build()
         half = folder.with_suffix(f".{os.getpid()}.half")
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
         loaded.model.save_pretrained(half)
         loaded.tokenizer.save_pretrained(half)
-        record = {**record, "origin": loaded.origin}
-        files = {f.name: file_digest(f) for f in sorted(half.iterdir())}
-        (half / _MANIFEST).write_text(json.dumps({"recipe": recipe, "record": record, "files": files}))
+        made = _Kept({**record, "origin": loaded.origin}, {f.name: file_digest(f) for f in sorted(half.iterdir())})
+        (half / _MANIFEST).write_text(json.dumps({"recipe": recipe, **made._asdict()}))
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
-        return loaded, {**record, "base": name, "from_cache": False}
+        return placed(loaded), _noted(made, name, from_cache=False)
 
 
 def file_digest(path: Path) -> str:
@@ -176,13 +249,25 @@ def file_digest(path: Path) -> str:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _intact(folder: Path) -> dict[str, Any] | None:
-    """Give the record of a base whose files are all as they were written; None for any other folder."""
+class _Kept(NamedTuple):
+    """A base in the cache."""
+
+    record: dict[str, Any]
+    files: dict[str, str]
+    """name to digest"""
+
+
+def _noted(kept: _Kept, name: str, *, from_cache: bool) -> dict[str, Any]:
+    weights = {file: was for file, was in kept.files.items() if file.endswith(".safetensors")}
+    return {**kept.record, "base": name, "weights": weights, "from_cache": from_cache}
+
+
+def _intact(folder: Path) -> _Kept | None:
+    """Give a base whose files are all as they were written; None for any other folder."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         if all(file_digest(folder / name) == was for name, was in manifest["files"].items()):
-            record: dict[str, Any] = manifest["record"]
-            return record
+            return _Kept(manifest["record"], manifest["files"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
@@ -192,9 +277,8 @@ def _load_base(folder: Path, record: dict[str, Any]) -> Loaded:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
-    model.eval()
-    return Loaded(model, tokenizer, record["origin"])
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True, trust_remote_code=False)
+    return placed(Loaded(model, tokenizer, record["origin"]))
 
 
 @contextmanager

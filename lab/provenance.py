@@ -53,9 +53,10 @@ def package_versions() -> dict[str, str]:
 
 
 def device() -> dict[str, Any]:
-    """The processor, and the GPUs that this run may see. Asks the driver's files, not torch."""
+    """The processor, and the machine's GPUs where this run may see any. Asks the driver's files, not torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = []
-    for information in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+    for information in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")) if visible != "" else ():
         for line in information.read_text(errors="replace").splitlines():
             if line.startswith("Model:"):
                 gpus.append(line.removeprefix("Model:").strip())
@@ -63,7 +64,7 @@ def device() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "gpus": gpus,
-        "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+        "cuda_visible_devices": visible or "",
     }
 
 

@@ -20,11 +20,8 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from lab.models import Loaded, copy_of
+from lab.models import TINY, Loaded, copy_of
 from lab.steps import Point, Steps, Tell, Trained
-
-TINY = 20_000_000
-"""Parameters below which a model is trained whole, and on one thread; larger ones get LoRA."""
 
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
 

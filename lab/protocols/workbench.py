@@ -11,6 +11,7 @@ from lab import measure, models
 from lab.models import Loaded
 from lab.protocols.design import Parameters
 from lab.protocols.protocol import Report
+from lab.provenance import package_versions
 from lab.steps import Point, Steps
 from lab.worlds.task import Example, Item, Pair, data_digest, exact, stream
 
@@ -30,6 +31,7 @@ class Workbench:
         self._data: dict[str, str] = {}
         self._curves: dict[str, list[Point]] = {}
         self._bases: dict[str, dict[str, Any]] = {}
+        self._devices: dict[str, dict[str, str]] = {}
         self._train_seconds: dict[str, float] = {}
         self._scale = 0
         self._began = time.monotonic()
@@ -83,19 +85,21 @@ class Workbench:
                 "probes": probe(trained.loaded),
             }
 
+        packages = package_versions()
         recipe = {
-            "built_by": 1,
-            "model": source,
-            "revision": pin,
+            "built_by": 2,
+            "model": source if source == "tiny" else models.identity(source, pin),
+            "packages": {name: packages.get(name) for name in ("torch", "transformers", "trl", "peft")},
+            # A GPU trains in another precision than a processor: the base is another one.
+            "has_cuda": models.has_cuda(),
             "shape": size.model_dump(),
             "steps": steps.model_dump(),
             "seed": p.base_seed,
             "vocabulary": list(vocabulary),
             "corpus": data_digest(examples),
         }
-        loaded, record = models.cached(recipe, build)
-        self._bases[name] = record
-        self._scale = max(self._scale, loaded.parameters)
+        loaded, self._bases[name] = models.cached(recipe, build)
+        self._note_model(name, loaded)
         return loaded
 
     def tune(
@@ -181,8 +185,12 @@ class Workbench:
         """Put a trained arm's curve on record and give its model back."""
         self._curves.setdefault(arm, []).extend(curve)
         self._train_seconds[arm] = round(self._train_seconds.get(arm, 0.0) + seconds, 3)
-        self._scale = max(self._scale, loaded.parameters)
+        self._note_model(arm, loaded)
         return loaded
+
+    def _note_model(self, name: str, loaded: Loaded) -> None:
+        self._devices[name] = models.whereabouts(loaded)
+        self._scale = max(self._scale, loaded.parameters)
 
     def note_data(self, arm: str, *parts: Sequence[tuple[str, ...]]) -> None:
         """Put the digest of an arm's data on record."""
@@ -208,6 +216,7 @@ class Workbench:
             "parameters": self._params.model_dump(),
             "scale_params": self._scale,
             "bases": self._bases,
+            "devices": self._devices,
             "data_digest": self._data,
             "curves": {arm: [list(point) for point in curve] for arm, curve in self._curves.items()},
             "train_seconds": self._train_seconds,

@@ -37,6 +37,15 @@ def tiny(models, seed=3):
     return models.build_tiny(models.Shape(**SHAPE), ["a", "b", "c"], seed)
 
 
+def halved(loaded):
+    """Write the weights, and they alone, in bf16."""
+    import torch
+
+    for weight in loaded.model.parameters():
+        weight.data = weight.data.to(torch.bfloat16)
+    return loaded
+
+
 def same(one, other):
     import torch
 
@@ -119,6 +128,88 @@ def test_a_local_folder_is_loaded_and_named_by_its_content(models, tmp_path):
     assert loaded.origin["revision"].startswith("sha256:")
 
 
+def test_a_model_works_on_a_gpu_in_half_the_bits_and_a_tiny_or_gpu_less_one_in_full(models):
+    import torch
+
+    assert models.placement(135_000_000, has_cuda=True) == ("cuda", torch.bfloat16)
+    assert models.placement(135_000_000, has_cuda=False) == ("cpu", torch.float32)
+    assert models.placement(models.TINY - 1, has_cuda=True) == ("cpu", torch.float32)
+
+
+def test_a_base_works_the_same_fresh_and_from_the_cache_whatever_its_weights_were_written_in(models):
+    import torch
+
+    fresh, _ = models.cached({"what": 3}, lambda: (halved(tiny(models)), {}))
+    again, record = models.cached({"what": 3}, lambda: pytest.fail("built again"))
+    assert record["from_cache"]
+    assert {fresh.model.dtype, again.model.dtype} == {torch.float32}
+    assert same(fresh, again)
+    asked = fresh.tokenizer("a b c", return_tensors="pt")["input_ids"]
+    assert torch.equal(fresh.model(asked).logits, again.model(asked).logits)
+
+
+def test_a_copy_in_half_the_bits_keeps_its_positions_in_full(models):
+    import torch
+
+    one = halved(tiny(models))
+    other = models.copy_of(one)
+    assert other.model.dtype == torch.bfloat16
+    assert all(torch.equal(a, b) for a, b in zip(one.model.buffers(), other.model.buffers(), strict=True))
+
+
+def test_a_replaced_local_model_gives_another_base(models, tmp_path):
+    from lab.protocols.design import Parameters
+    from lab.protocols.workbench import Workbench
+    from lab.worlds.task import Example
+
+    params = Parameters(model=str(tmp_path / "m"), pretrain_steps=1, pretrain_batch=2)
+    found = []
+    for seed in (3, 4, 4):
+        one = tiny(models, seed)
+        one.model.save_pretrained(tmp_path / "m")
+        one.tokenizer.save_pretrained(tmp_path / "m")
+        bench = Workbench(params, seed=0, folder=tmp_path / "run", report=lambda **_: None, protocol="any")
+        bench.base(["a"], lambda: [Example("a", "b"), Example("b", "c")], lambda _: {})
+        found.append(bench.record())
+    first, second, third = (record["bases"]["base"] for record in found)
+    assert [one["from_cache"] for one in (first, second, third)] == [False, False, True]
+    assert first["weights"] != second["weights"] == third["weights"]
+    assert found[0]["devices"] == {"base": {"device": "cpu", "dtype": "float32"}}
+
+
+def test_the_cache_names_a_bases_weights_by_their_bytes(models, tmp_path):
+    _, first = models.cached({"what": 4}, lambda: (tiny(models), {}))
+    _, second = models.cached({"what": 4}, lambda: pytest.fail("built again"))
+    weights = next(tmp_path.rglob("model.safetensors"))
+    assert first["weights"] == second["weights"] == {"model.safetensors": models.file_digest(weights)}
+
+
+@pytest.mark.parametrize("changed", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_local_model_is_another_one_when_any_file_that_makes_it_changes(models, tmp_path, changed):
+    one = tiny(models)
+    one.model.save_pretrained(tmp_path / "m")
+    one.tokenizer.save_pretrained(tmp_path / "m")
+    before = models.identity(str(tmp_path / "m"), "")
+    (tmp_path / "m" / "README.md").write_text("says nothing")
+    assert models.identity(str(tmp_path / "m"), before["revision"]) == before
+    with (tmp_path / "m" / changed).open("ab") as file:
+        file.write(b" ")
+    assert models.identity(str(tmp_path / "m"), "") != before
+    with pytest.raises(InvalidSpec, match="other content"):
+        models.identity(str(tmp_path / "m"), before["revision"])
+
+
+@pytest.mark.parametrize("broken", ["weights", "config", "tokenizer"])
+def test_a_folder_that_holds_no_whole_model_is_refused_in_a_sentence(models, tmp_path, broken):
+    one = tiny(models)
+    one.model.save_pretrained(tmp_path / "m")
+    one.tokenizer.save_pretrained(tmp_path / "m")
+    name = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}[broken]
+    (tmp_path / "m" / name).write_text("{}" if broken == "config" else "nonsense")
+    with pytest.raises(InvalidSpec, match="cannot be loaded"):
+        models.load_pinned(str(tmp_path / "m"), "")
+
+
 def test_a_hub_model_without_a_pin_and_a_folder_without_safetensors_are_refused(models, tmp_path):
     with pytest.raises(InvalidSpec, match="40 hex digits"):
         models.load_pinned("someone/some-model", "main")
@@ -126,3 +217,5 @@ def test_a_hub_model_without_a_pin_and_a_folder_without_safetensors_are_refused(
     (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"anything")
     with pytest.raises(InvalidSpec, match="no safetensors"):
         models.load_pinned(str(tmp_path / "pickled"), "")
+    with pytest.raises(InvalidSpec, match="no such folder"):
+        models.load_pinned(str(tmp_path / "away"), "a" * 40)

@@ -30,13 +30,23 @@ def packaged_model():
 
 
 @pytest.mark.parametrize("name", ["data-quantity", "contrastive-pairs"])
-def test_a_packaged_model_runs_the_same_code(packaged_model, name, tmp_path, monkeypatch):
+def test_a_packaged_model_runs_the_same_code_on_the_gpu_fresh_and_from_the_cache(
+    packaged_model, name, tmp_path, monkeypatch
+):
     monkeypatch.setenv("RETEST_LAB_CACHE", str(tmp_path / "cache"))
     protocol = get(name)
     params = {"model": packaged_model, "pretrain_steps": 40, "tune_steps": 20, "n_items": 32}
     spec = ExperimentSpec(protocol=name, protocol_version=protocol.version, profile="small", params=params)
-    began = time.monotonic()
-    result = protocol.run(spec.run(0), tmp_path / "run", lambda **_: None)
-    print(f"{name}: {time.monotonic() - began:.0f} s")
-    assert result.record["scale_params"] > 100_000_000
-    assert protocol.analyse(spec, [Finished(0, result.measurements, result.record)]).primary is not None
+    finished = []
+    for seed in (0, 1):
+        began = time.monotonic()
+        result = protocol.run(spec.run(seed), tmp_path / f"run-{seed}", lambda **_: None)
+        print(f"{name}, seed {seed}: {time.monotonic() - began:.0f} s")
+        finished.append(Finished(seed, result.measurements, result.record))
+    fresh, cached = (one.record for one in finished)
+    assert fresh["scale_params"] > 100_000_000
+    assert [record["bases"]["base"]["from_cache"] for record in (fresh, cached)] == [False, True]
+    assert fresh["bases"]["base"]["weights"] == cached["bases"]["base"]["weights"]
+    places = {(at["device"], at["dtype"]) for record in (fresh, cached) for at in record["devices"].values()}
+    assert places == {("cuda:0", "bfloat16")}
+    assert protocol.analyse(spec, finished).primary is not None
