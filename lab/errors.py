@@ -15,8 +15,8 @@ class LabError(RetestError):
     """Everything that the lab itself raises."""
 
 
-class InvalidSpec(LabError):
-    """The experiment asked for cannot be run."""
+class InvalidSpec(LabError, ValueError):
+    """The experiment asked for cannot be run: trying again gives the same. Also what worlds and recipes raise."""
 
 
 class NoSuchExperiment(LabError):

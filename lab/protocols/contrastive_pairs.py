@@ -12,7 +12,7 @@ from pydantic import Field
 from claims.experiment import Measurement, PreRegistration
 from lab import measure
 from lab.models import Loaded
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Count, Design, Parameters
 from lab.protocols.workbench import Workbench, accuracy
 from lab.worlds import calls
 from lab.worlds.task import Item, as_examples, stream
@@ -21,15 +21,15 @@ from lab.worlds.task import Item, as_examples, stream
 class ContrastivePairsParameters(Parameters):
     """Sizes, and how DPO is run."""
 
-    n_examples: int = Field(default=32, ge=4)
+    n_examples: Count = Field(default=32, ge=4)
     """N: requests that the arms of equal data share"""
-    second_steps: int = Field(default=40, ge=1)
+    second_steps: Count = Field(default=40, ge=1)
     """steps of the second stage: DPO on pairs, or more imitation at twice the examples a step"""
-    second_learning_rate: float = Field(default=1e-4, gt=0)
+    second_learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """of DPO; more imitation goes on at the first stage's rate"""
     beta: float = Field(default=0.1, gt=0)
     """of DPO"""
-    max_new_tokens: int = Field(default=24, ge=8)
+    max_new_tokens: int = Field(default=24, ge=8, le=4096)
 
 
 _SMALLEST = 0.05

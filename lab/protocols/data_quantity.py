@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from claims.experiment import Measurement, PreRegistration
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Count, Design, Parameters
 from lab.protocols.workbench import Workbench, accuracy
 from lab.worlds import strings
 from lab.worlds.task import as_examples, stream
@@ -18,9 +18,9 @@ from lab.worlds.task import as_examples, stream
 class DataQuantityParameters(Parameters):
     """Sizes and the quality of the data."""
 
-    n_curated: int = Field(default=64, ge=2)
+    n_curated: Count = Field(default=64, ge=4)
     """N: examples of the small curated set, balanced over operations, all right"""
-    times: int = Field(default=10, ge=2)
+    times: int = Field(default=10, ge=2, le=1000)
     """how much more the large sets hold"""
     share_wrong: float = Field(default=0.3, ge=0, le=1)
     """wrong answers in the noisy set"""

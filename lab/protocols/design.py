@@ -7,9 +7,9 @@ judgement below is the same for all: pure, without torch, and fixed before the f
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from claims.experiment import (
     Control,
@@ -39,31 +39,48 @@ MAX_SEEDS = 60
 PLANNING_SD = 0.06
 """Seed-to-seed standard deviation assumed when seeds are planned; pilots of the tiny profile gave 0.02 to 0.10."""
 
+MODELS = {"model": "revision", "small_model": "small_revision"}
+"""Parameters that name a model, and those that pin it."""
+
+Count = Annotated[int, Field(le=100_000)]
+"""How many of something: more than any world holds is a slip, and refused before a run begins."""
+
 
 class Parameters(BaseModel):
     """What every protocol can be told; protocols add their own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str = "tiny"
     """`tiny` (built on the spot), a hub id, a local folder or a `.gguf` file"""
     revision: str = ""
-    """of a hub model: 40 hex digits"""
+    """of a hub model: 40 hex digits; of a local one: the digest of its content"""
     width: int = Field(default=64, ge=8, le=1024)
     layers: int = Field(default=3, ge=1, le=32)
     heads: int = Field(default=4, ge=1, le=32)
     context: int = Field(default=160, ge=16, le=4096)
-    base_seed: int = Field(default=0, ge=0)
+    base_seed: int = Field(default=0, ge=0, lt=2**31)
     """of the base's weights and pre-training data; all seeds of an experiment share the base"""
-    pretrain_steps: int = Field(default=600, ge=1)
-    pretrain_batch: int = Field(default=64, ge=1)
-    pretrain_learning_rate: float = Field(default=5e-3, gt=0)
-    tune_steps: int = Field(default=120, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    lora_rank: int = Field(default=16, ge=1)
-    n_items: int = Field(default=240, ge=8)
+    pretrain_steps: Count = Field(default=600, ge=1)
+    pretrain_batch: Count = Field(default=64, ge=1)
+    pretrain_learning_rate: float = Field(default=5e-3, gt=0, le=1)
+    tune_steps: Count = Field(default=120, ge=1)
+    batch_size: Count = Field(default=16, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    lora_rank: int = Field(default=16, ge=1, le=1024)
+    n_items: Count = Field(default=240, ge=8)
     """held-out items behind every score"""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        check_heads("width", self.width, self.heads)
+        return self
+
+
+def check_heads(name: str, width: int, heads: int) -> None:
+    """Raise ValueError for a width that the heads cannot share: each turns its positions in pairs."""
+    if width % (2 * heads):
+        raise ValueError(f"{name} {width} is no multiple of {2 * heads}, twice the {heads} heads")
 
 
 HUB: dict[str, Any] = {"model": "", "pretrain_learning_rate": 2e-4, "learning_rate": 2e-4, "pretrain_batch": 32}
@@ -182,7 +199,7 @@ class Design(ABC):
         try:
             parsed = type(defaults).model_validate({**defaults.model_dump(), **params})
         except ValidationError as exc:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']}" for e in exc.errors())
+            wrong = "; ".join(map(_said, exc.errors()))
             raise InvalidSpec(f"{self.name} cannot run with these parameters: {wrong}") from exc
         if not parsed.model:
             raise InvalidSpec(
@@ -233,6 +250,15 @@ class Design(ABC):
                 passed
             ]
         return Control(name=contrast.name, kind=kind, passed=passed, estimate=found, reason=f"{reason}: {span}")
+
+
+def _said(error: Any) -> str:
+    """Give one problem of pydantic's as a person would put it."""
+    if error["type"] == "extra_forbidden":
+        return f"there is no parameter {error['loc'][0]!r}"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return f"{error['loc'][0]}: {error['msg']}"
 
 
 def _judge(primary: Estimate, controls: Sequence[Control], plain_mean: float, plan: int | None) -> tuple[Outcome, str]:

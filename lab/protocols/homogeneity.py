@@ -11,7 +11,7 @@ from pydantic import Field
 from claims.experiment import Measurement, PreRegistration
 from lab import measure
 from lab.models import Loaded
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Count, Design, Parameters
 from lab.protocols.workbench import Workbench
 from lab.worlds import open_prompts
 from lab.worlds.task import Example, stream
@@ -20,18 +20,18 @@ from lab.worlds.task import Example, stream
 class HomogeneityParameters(Parameters):
     """How many models, and how steep and how filtered their sources are."""
 
-    n_models: int = Field(default=3, ge=2)
+    n_models: Count = Field(default=3, ge=2)
     """in each group"""
-    n_examples: int = Field(default=200, ge=8)
+    n_examples: Count = Field(default=200, ge=8)
     """examples of each model"""
-    steepness: float = Field(default=1.2, ge=0)
+    steepness: float = Field(default=1.2, ge=0, le=100)
     """of the sources; 1.2 gives the favourite of ten about 0.36"""
-    base_steepness: float = Field(default=0.5, ge=0)
+    base_steepness: float = Field(default=0.5, ge=0, le=100)
     """of the pre-training that all models share"""
-    n_validators: int = Field(default=3, ge=1)
+    n_validators: Count = Field(default=3, ge=1)
     n_dislikes: int = Field(default=3, ge=0, le=9)
     """answers of each topic that a validator turns away"""
-    samples: int = Field(default=16, ge=2)
+    samples: Count = Field(default=16, ge=2)
     """answers of each model to each prompt"""
 
 

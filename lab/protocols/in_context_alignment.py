@@ -11,7 +11,7 @@ from pydantic import Field
 from claims.experiment import Measurement, PreRegistration
 from lab import measure
 from lab.models import Loaded
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Count, Design, Parameters
 from lab.protocols.workbench import Workbench
 from lab.worlds import styles
 from lab.worlds.task import Example, Item, as_examples, exact, stream
@@ -20,7 +20,7 @@ from lab.worlds.task import Example, Item, as_examples, exact, stream
 class InContextAlignmentParameters(Parameters):
     """Sizes of the pool and of the context."""
 
-    n_pool: int = Field(default=48, ge=12)
+    n_pool: Count = Field(default=48, ge=12)
     """N: examples that the tuned arm learns from and the contexts are drawn from"""
     k: int = Field(default=3, ge=1, le=8)
     """examples before a request, and the most that an episode of pre-training shows"""

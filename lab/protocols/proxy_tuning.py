@@ -4,14 +4,14 @@ Facts are planted in a large and a small base. Tuning teaches a chat format on q
 are asked about afterwards: in the notation of pre-training, to see what was kept, and in the chat format.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from claims.experiment import Measurement, PreRegistration
 from lab import measure
 from lab.models import Loaded
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters, check_heads
 from lab.protocols.workbench import Workbench, accuracy
 from lab.worlds import facts
 from lab.worlds.task import Item, as_examples, exact, stream
@@ -26,14 +26,19 @@ class ProxyTuningParameters(Parameters):
     """further people, about whom users talk in pre-training"""
     share_talk: float = Field(default=0.15, ge=0, lt=1)
     """of pre-training"""
-    small_width: int = Field(default=32, ge=8)
-    small_layers: int = Field(default=2, ge=1)
+    small_width: int = Field(default=32, ge=8, le=1024)
+    small_layers: int = Field(default=2, ge=1, le=32)
     small_model: str = "tiny"
     """a second, smaller hub model with the same tokenizer, where `model` is not `tiny`"""
     small_revision: str = ""
     strength: float = Field(default=1.0, ge=0)
     """alpha of the steering; 1 in the paper"""
-    max_new_tokens: int = Field(default=5, ge=3)
+    max_new_tokens: int = Field(default=5, ge=3, le=4096)
+
+    @model_validator(mode="after")
+    def _heads_divide_the_small_width(self) -> Self:
+        check_heads("small_width", self.small_width, self.heads)
+        return self
 
 
 _SMALLEST = 0.05

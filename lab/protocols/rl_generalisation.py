@@ -5,12 +5,12 @@ on with GRPO, or with more imitation, on size n. All are scored on n, n-1 and n+
 """
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from claims.experiment import Measurement, PreRegistration
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Count, Design, Parameters
 from lab.protocols.workbench import Workbench, accuracy
 from lab.worlds import constraints
 from lab.worlds.task import as_examples, stream
@@ -21,18 +21,24 @@ class RLGeneralisationParameters(Parameters):
 
     size: int = Field(default=4, ge=4, le=7)
     """n: numbers of a training problem"""
-    n_examples: int = Field(default=96, ge=8)
+    n_examples: Count = Field(default=96, ge=8)
     """problems of size n that are imitated"""
-    n_prompts: int = Field(default=320, ge=8)
+    n_prompts: Count = Field(default=320, ge=8)
     """problems of size n, without answers, that GRPO samples on"""
-    grpo_steps: int = Field(default=60, ge=1)
-    grpo_batch: int = Field(default=64, ge=4)
+    grpo_steps: Count = Field(default=60, ge=1)
+    grpo_batch: Count = Field(default=64, ge=4)
     """answers a step"""
-    group: int = Field(default=8, ge=2)
+    group: Count = Field(default=8, ge=2)
     """answers to one problem"""
-    grpo_learning_rate: float = Field(default=5e-4, gt=0)
+    grpo_learning_rate: float = Field(default=5e-4, gt=0, le=1)
     beta: float = Field(default=0.0, ge=0)
     """weight of the divergence from the model that GRPO starts from"""
+
+    @model_validator(mode="after")
+    def _groups_fill_the_batch(self) -> Self:
+        if self.grpo_batch % self.group:
+            raise ValueError(f"grpo_batch {self.grpo_batch} is no multiple of group {self.group}")
+        return self
 
 
 _SMALLEST = 0.03

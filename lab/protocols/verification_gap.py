@@ -12,7 +12,7 @@ from pydantic import Field
 from claims.experiment import Measurement, PreRegistration
 from lab import measure
 from lab.models import Loaded
-from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Design, Parameters
+from lab.protocols.design import ALPHA, HUB, MAX_SEEDS, Contrast, Count, Design, Parameters
 from lab.protocols.workbench import Workbench, accuracy
 from lab.worlds import puzzles
 from lab.worlds.task import Example, Item, as_examples, stream
@@ -23,10 +23,10 @@ class VerificationGapParameters(Parameters):
 
     length: int = Field(default=5, ge=3, le=8)
     """digits of a puzzle"""
-    rounds: int = Field(default=2, ge=1)
-    n_puzzles: int = Field(default=160, ge=4)
+    rounds: int = Field(default=2, ge=1, le=20)
+    n_puzzles: Count = Field(default=160, ge=4)
     """puzzles without a key in each round"""
-    samples: int = Field(default=6, ge=2)
+    samples: Count = Field(default=6, ge=2)
     """answers to each"""
     temperature: float = Field(default=0.7, gt=0)
 

@@ -7,6 +7,7 @@ RMSprop, steps instead of epochs, and LoRA for models too large to be trained wh
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.errors import InvalidSpec
 from lab.models import Loaded, copy_of
 from lab.steps import Steps, Tell, Trained
 from lab.training import adapter, arguments, settle, train
@@ -18,13 +19,13 @@ def run(
 ) -> Trained:
     """Train a copy of `start` to prefer each pair's chosen completion. `steps.batch_size` counts pairs.
 
-    beta: how strongly the policy is held to the reference, no unit. Raises ValueError when there is no pair.
+    beta: how strongly the policy is held to the reference, no unit. Raises InvalidSpec when there is no pair.
     """
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
     if not pairs:
-        raise ValueError(f"arm {arm!r} has no pair to train on")
+        raise InvalidSpec(f"arm {arm!r} has no pair to train on")
     settle(start)
     own = copy_of(start)
     lora = adapter(own, steps)

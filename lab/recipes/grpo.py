@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.errors import InvalidSpec
 from lab.models import Loaded, copy_of
 from lab.steps import Steps, Tell, Trained
 from lab.training import adapter, arguments, settle, train
@@ -33,16 +34,16 @@ def run(
 ) -> Trained:
     """Train a copy of `start` on its own sampled answers. `steps.batch_size` counts answers, `group` of them a prompt.
 
-    beta: weight of the divergence from the reference, 0 for none. Raises ValueError when there is no item, or the
+    beta: weight of the divergence from the reference, 0 for none. Raises InvalidSpec when there is no item, or the
     batch is not a multiple of the group.
     """
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
     if not items:
-        raise ValueError(f"arm {arm!r} has no item to train on")
+        raise InvalidSpec(f"arm {arm!r} has no item to train on")
     if steps.batch_size % group:
-        raise ValueError(f"a batch of {steps.batch_size} answers is no multiple of groups of {group}")
+        raise InvalidSpec(f"a batch of {steps.batch_size} answers is no multiple of groups of {group}")
     settle(start)
     own = copy_of(start)
     by_prompt = {item.prompt: item for item in items}

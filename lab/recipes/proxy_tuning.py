@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor
 
+from lab.errors import InvalidSpec
 from lab.models import Loaded
 
 
-class VocabularyMismatch(ValueError):
+class VocabularyMismatch(InvalidSpec):
     """The models do not share a vocabulary, so their logits cannot be added."""
 
 

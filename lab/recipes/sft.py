@@ -7,6 +7,7 @@ cosine instead of linear decay, steps instead of epochs, and LoRA for models too
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.errors import InvalidSpec
 from lab.models import Loaded, copy_of
 from lab.steps import Steps, Tell, Trained
 from lab.training import adapter, arguments, settle, train
@@ -26,13 +27,13 @@ def run(
 ) -> Trained:
     """Train a copy of `start` on the examples for exactly `steps.steps` steps, going round as often as that takes.
 
-    Raises ValueError when there is no example.
+    Raises InvalidSpec when there is no example.
     """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
     if not examples:
-        raise ValueError(f"arm {arm!r} has no example to train on")
+        raise InvalidSpec(f"arm {arm!r} has no example to train on")
     settle(start)
     own = copy_of(start)
     rows = [_row(example, own) for example in examples]

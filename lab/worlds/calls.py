@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from lab.errors import InvalidSpec
 from lab.worlds.task import Item, Pair, words
 
 CITIES = tuple("paris rome oslo cairo lima delhi".split())
@@ -139,9 +140,9 @@ def native(rng: random.Random, n: int) -> list[Item]:
 
 
 def requests(rng: random.Random, n: int) -> list[Item]:
-    """Give items as a user asks: no prompt twice, functions in turn. Raises ValueError when there are not so many."""
+    """Give items as a user asks: no prompt twice, functions in turn. Raises InvalidSpec when there are not so many."""
     if n > 500:
-        raise ValueError(f"there are not {n} requests unlike each other, functions in turn")
+        raise InvalidSpec(f"there are not {n} requests unlike each other, functions in turn")
     order = list(SCHEMA)
     items: dict[str, Item] = {}
     while len(items) < n:

@@ -8,6 +8,7 @@ import math
 import random
 from typing import NamedTuple
 
+from lab.errors import InvalidSpec
 from lab.worlds.task import Item
 
 DIGITS = tuple(str(d) for d in range(1, 10))
@@ -37,11 +38,11 @@ def problem(rng: random.Random, size: int, ending: str) -> Item:
 
 
 def problems(rng: random.Random, n: int, size: int) -> list[Item]:
-    """Give problems of one size, no two alike. Raises ValueError for a size or number that cannot be had."""
+    """Give problems of one size, no two alike. Raises InvalidSpec for a size or number that cannot be had."""
     if size not in SIZES:
-        raise ValueError(f"a problem has {SIZES.start} to {SIZES.stop - 1} numbers, got {size}")
+        raise InvalidSpec(f"a problem has {SIZES.start} to {SIZES.stop - 1} numbers, got {size}")
     if n > 9 * math.perm(9, size) // 2:
-        raise ValueError(f"there are not {n} problems of {size} numbers unlike each other")
+        raise InvalidSpec(f"there are not {n} problems of {size} numbers unlike each other")
     found: dict[str, Item] = {}
     while len(found) < n:
         item = problem(rng, size, "best")

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
+from lab.errors import InvalidSpec
 from lab.worlds.task import Item, words
 
 DIGITS = tuple(str(d) for d in range(10))
@@ -17,9 +18,9 @@ def puzzle(rng: random.Random, length: int) -> Item:
 
 
 def puzzles(rng: random.Random, n: int, length: int) -> list[Item]:
-    """Give puzzles of so many digits, no two alike. Raises ValueError when there are not so many."""
+    """Give puzzles of so many digits, no two alike. Raises InvalidSpec when there are not so many."""
     if n > len(DIGITS) ** length // 2:
-        raise ValueError(f"there are not {n} puzzles of {length} digits unlike each other")
+        raise InvalidSpec(f"there are not {n} puzzles of {length} digits unlike each other")
     found: dict[str, Item] = {}
     while len(found) < n:
         item = puzzle(rng, length)

@@ -8,6 +8,7 @@ LIMA (arXiv:2305.11206, section 2) expects little data to be enough.
 import random
 from collections.abc import Callable, Sequence
 
+from lab.errors import InvalidSpec
 from lab.worlds.task import Example, Item
 
 LETTERS = tuple("abcdefgh")
@@ -76,10 +77,10 @@ def native(rng: random.Random, n: int) -> list[Item]:
 def requests(rng: random.Random, n: int) -> list[Item]:
     """Give items as a user asks for them: no prompt twice, operations in turn, so that any stretch covers all.
 
-    Raises ValueError when there are not so many.
+    Raises InvalidSpec when there are not so many.
     """
     if n > len(LETTERS) ** LENGTH * len(OPERATIONS):
-        raise ValueError(f"there are not {n} requests unlike each other")
+        raise InvalidSpec(f"there are not {n} requests unlike each other")
     order = list(OPERATIONS)
     items: dict[str, Item] = {}
     while len(items) < n:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lab.errors import InvalidSpec
 from lab.worlds import strings
 from lab.worlds.task import Example, Item
 
@@ -46,9 +47,9 @@ def any_style(rng: random.Random) -> Style:
 
 
 def questions(rng: random.Random, n: int, style: Style) -> list[Item]:
-    """Give questions with answers in a style: none twice, operations in turn. Raises ValueError when too many."""
+    """Give questions with answers in a style: none twice, operations in turn. Raises InvalidSpec when too many."""
     if n > len(strings.LETTERS) ** strings.LENGTH * len(OPERATIONS) // 2:
-        raise ValueError(f"there are not {n} questions unlike each other")
+        raise InvalidSpec(f"there are not {n} questions unlike each other")
     order = list(OPERATIONS)
     found: dict[str, Item] = {}
     while len(found) < n:
@@ -74,10 +75,10 @@ def documents(rng: random.Random, n: int, most: int) -> list[Example]:
 
 
 def in_context(rng: random.Random, item: Item, pool: Sequence[Item], k: int) -> Item:
-    """Put k examples from the pool before an item's question. Raises ValueError when the pool has fewer others."""
+    """Put k examples from the pool before an item's question. Raises InvalidSpec when the pool has fewer others."""
     others = [other for other in pool if other.prompt != item.prompt]
     if len(others) < k:
-        raise ValueError(f"the pool has {len(others)} other examples, asked for {k}")
+        raise InvalidSpec(f"the pool has {len(others)} other examples, asked for {k}")
     told = [f"{other.prompt} {other.answer} ;" for other in rng.sample(others, k)]
     return item._replace(prompt=" ".join([*told, item.prompt]))
 

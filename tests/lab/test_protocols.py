@@ -91,6 +91,26 @@ def test_parameters_are_a_profiles_defaults_with_what_was_asked_and_nothing_unkn
     assert protocol.parameters("small", {"model": "some/folder"})["learning_rate"] == 2e-4
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "says"),
+    [
+        ("data-quantity", {"heads": 7}, "width 64 is no multiple of 14, twice the 7 heads"),
+        ("data-quantity", {"width": 12, "heads": 4}, "width 12 is no multiple of 8"),
+        ("data-quantity", {"base_seed": 10**400}, "base_seed: "),
+        ("data-quantity", {"base_seed": -1}, "base_seed: "),
+        ("data-quantity", {"n_items": 10**9}, "n_items: Input should be less than or equal to 100000"),
+        ("data-quantity", {"n_curated": 2}, "n_curated: "),
+        ("data-quantity", {"learning_rate": float("inf")}, "learning_rate: "),
+        ("data-quantity", {"n_itemz": 1}, "there is no parameter 'n_itemz'"),
+        ("proxy-tuning", {"small_width": 10}, "small_width 10 is no multiple of 8"),
+        ("rl-generalisation", {"grpo_batch": 60}, "grpo_batch 60 is no multiple of group 8"),
+    ],
+)
+def test_parameters_that_no_run_could_take_are_refused_before_one_begins(name, params, says):
+    with pytest.raises(InvalidSpec, match=f"^{name} cannot run with these parameters: .*{says}"):
+        get(name).parameters("tiny", params)
+
+
 def test_an_unknown_protocol_is_refused_with_the_known_ones():
     with pytest.raises(InvalidSpec, match="data-quantity"):
         get("astrology")

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from lab.errors import InvalidSpec
 from lab.worlds import strings
 from lab.worlds.task import Example, Item, Pair
 
@@ -127,14 +128,14 @@ def test_grpo_makes_what_is_rewarded_more_frequent(start, tmp_path):
 def test_a_batch_that_is_no_multiple_of_the_group_and_no_data_are_refused(start, tmp_path):
     from lab.recipes import dpo, grpo, sft
 
-    with pytest.raises(ValueError, match="multiple"):
+    with pytest.raises(InvalidSpec, match="multiple"):
         grpo.run(
             start, [Item("a", "b", "")], lambda *_: 0.0, steps(1, batch=6), group=4, max_new_tokens=1, beta=0.0,
             seed=0, out=tmp_path, tell=quiet, arm="x",
         )  # fmt: skip
-    with pytest.raises(ValueError, match="no example"):
+    with pytest.raises(InvalidSpec, match="no example"):
         sft.run(start, [], steps(1), seed=0, out=tmp_path, tell=quiet, arm="x")
-    with pytest.raises(ValueError, match="no pair"):
+    with pytest.raises(InvalidSpec, match="no pair"):
         dpo.run(start, [], steps(1), beta=0.1, seed=0, out=tmp_path, tell=quiet, arm="x")
 
 

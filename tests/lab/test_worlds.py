@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.worlds import constraints, facts, open_prompts, puzzles, strings, styles
+from lab.errors import InvalidSpec
+from lab.worlds import calls, constraints, facts, open_prompts, puzzles, strings, styles
 from lab.worlds.task import Example, Item
 
 seeds = st.integers(0, 10_000)
@@ -26,10 +27,13 @@ def test_the_best_allowed_number_beats_all_others_that_are_allowed(seed, size):
 
 
 def test_a_choice_of_an_impossible_size_or_number_is_refused():
-    with pytest.raises(ValueError, match="numbers"):
+    with pytest.raises(InvalidSpec, match="numbers"):
         constraints.problems(random.Random(0), 5, 9)
-    with pytest.raises(ValueError, match="unlike each other"):
+    with pytest.raises(InvalidSpec, match="unlike each other"):
         constraints.problems(random.Random(0), 10_000, 2)
+    for draw in (strings.requests, lambda rng, n: puzzles.puzzles(rng, n, 3), calls.requests):
+        with pytest.raises(InvalidSpec, match="unlike each other"):
+            draw(random.Random(0), 10**9)
     with pytest.raises(ValueError, match="not a problem"):
         constraints.read("name a tree")
 
@@ -80,7 +84,7 @@ def test_examples_in_context_are_others_of_the_pool(seed):
     told = shown.prompt.removesuffix(pool[3].prompt).rstrip(" ;").split(" ; ")
     assert len(set(told)) == 3
     assert set(told) <= {f"{o.prompt} {o.answer}" for o in pool if o != pool[3]}
-    with pytest.raises(ValueError, match="pool has"):
+    with pytest.raises(InvalidSpec, match="pool has"):
         styles.in_context(rng, pool[3], pool, 12)
 
 
