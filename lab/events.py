@@ -1,7 +1,8 @@
 """The progress of an experiment as a stream of server-sent events, read from the run folders.
 
-An event's id says how far each run was read: `seed.attempt.offset` separated by `_`. So a reader that was cut off goes
-on with `Last-Event-ID`, at this server or at one that was restarted. `~` after the list means that the state was told.
+An event's id says how far each run was told: `seed.attempt.offset`, then the first letter of its state where that was
+told; runs are separated by `_`. So a reader that was cut off goes on with `Last-Event-ID`, at this server or at one
+that was restarted, and gets exactly what it missed.
 """
 
 import asyncio
@@ -22,11 +23,18 @@ _QUIET_S = 10.0
 """Seconds of silence after which a comment is sent, so that neither side takes the other for dead."""
 
 
-class Place(NamedTuple):
-    """How far one run was read."""
+_STATES = {state.value[0]: state for state in RunState}
+"""By the letter that stands for them in an event's id."""
 
-    attempt: int
-    offset: int
+
+class Place(NamedTuple):
+    """How far one run was told."""
+
+    attempt: int = 0
+    """0 while no step of it was told"""
+    offset: int = 0
+    state: RunState | None = None
+    """the state that was told last"""
 
 
 def parse_places(text: str) -> dict[int, Place]:
@@ -34,15 +42,21 @@ def parse_places(text: str) -> dict[int, Place]:
     places = {}
     for part in text[:20_000].split("_"):
         numbers = part.split(".")
+        state = _STATES.get(numbers[-1])
+        if state is not None:
+            numbers.pop()
         if len(numbers) == 3 and all(number.isascii() and number.isdigit() and len(number) < 16 for number in numbers):
             seed, attempt, offset = (int(number) for number in numbers)
-            places[seed] = Place(attempt, offset)
+            places[seed] = Place(attempt, offset, state)
     return places
 
 
 def show_places(places: dict[int, Place]) -> str:
     """Write an event id."""
-    return "_".join(f"{seed}.{place.attempt}.{place.offset}" for seed, place in sorted(places.items()))
+    return "_".join(
+        f"{seed}.{place.attempt}.{place.offset}{f'.{place.state.value[0]}' if place.state else ''}"
+        for seed, place in sorted(places.items())
+    )
 
 
 def encode(progress: Progress, event_id: str) -> bytes:
@@ -53,19 +67,26 @@ def encode(progress: Progress, event_id: str) -> bytes:
 async def stream(ledger: Ledger, experiment_id: str, clock: Clock, *, last_id: str, cores: int) -> AsyncIterator[bytes]:
     """Tell every reported step and every change of state; end when the experiment has."""
     places = parse_places(last_id)
-    told: dict[int, RunState] = {}
     spoke_at = time.monotonic()
     while True:
         view = await asyncio.to_thread(ledger.view, experiment_id, cores=cores)
+        has_more = False
         for run in view.runs:
-            for progress in await asyncio.to_thread(_steps, ledger, experiment_id, run, places):
-                yield encode(progress, show_places(places))
-                spoke_at = time.monotonic()
-            if told.get(run.spec.seed) is not run.state:
-                told[run.spec.seed] = run.state
+            seed = run.spec.seed
+            told = places.setdefault(seed, Place())
+            for progress, places[seed] in await asyncio.to_thread(_steps, ledger, experiment_id, run, told):
+                has_more = True
+                if progress is not None:
+                    yield encode(progress, show_places(places))
+                    spoke_at = time.monotonic()
+            if places[seed].state is not run.state:
+                places[seed] = places[seed]._replace(state=run.state)
                 yield encode(_state_of(experiment_id, run, clock), show_places(places))
                 spoke_at = time.monotonic()
         if view.state.is_final:
+            if has_more:
+                # A long file is read in pieces: the end comes when nothing is left to tell.
+                continue
             message = view.result.reason if view.result is not None else ""
             end = Progress(
                 experiment_id=experiment_id, state=view.state, message=message, seconds_left=0.0, at=clock.now()
@@ -92,23 +113,22 @@ def _state_of(experiment_id: str, run: RunView, clock: Clock) -> Progress:
     )
 
 
-def _steps(ledger: Ledger, experiment_id: str, run: RunView, places: dict[int, Place]) -> list[Progress]:
-    """Read the steps of one run that were not told yet, and move its place."""
+def _steps(ledger: Ledger, experiment_id: str, run: RunView, place: Place) -> list[tuple[Progress | None, Place]]:
+    """Read the steps of one run that were not told yet, each with the place behind it. None: a line that tells none."""
     folder = ledger.run(run.id).folder
     numbers = sorted(int(path.name[1:]) for path in folder.glob("a*") if path.name[1:].isdigit())
     if not numbers:
         return []
-    place = places.get(run.spec.seed, Place(numbers[-1], 0))
     if place.attempt != numbers[-1]:
-        place = Place(numbers[-1], 0)
-    lines, offset = read_from(folder / f"a{place.attempt}" / "progress.jsonl", place.offset)
-    places[run.spec.seed] = Place(place.attempt, offset)
-    steps = []
-    for line in lines:
-        step = _step(experiment_id, run, line)
-        if step is not None:
-            steps.append(step)
-    return steps
+        place = place._replace(attempt=numbers[-1], offset=0)
+    read = read_from(folder / f"a{place.attempt}" / "progress.jsonl", place.offset)
+    told: list[tuple[Progress | None, Place]] = [
+        (_step(experiment_id, run, line), place._replace(offset=end))
+        for line, end in zip(read.lines, read.ends, strict=True)
+    ]
+    if read.offset > (read.ends[-1] if read.ends else place.offset):
+        told.append((None, place._replace(offset=read.offset)))
+    return told
 
 
 def _step(experiment_id: str, run: RunView, line: dict[str, Any]) -> Progress | None:

@@ -77,6 +77,8 @@ class Read(NamedTuple):
     """Lines of a progress file."""
 
     lines: list[dict[str, Any]]
+    ends: list[int]
+    """where each of them ends, in bytes"""
     offset: int
     """where the next line begins, in bytes"""
 
@@ -88,17 +90,19 @@ def read_from(path: Path, offset: int) -> Read:
             file.seek(offset)
             data = file.read(1_000_000)
     except OSError:
-        return Read([], offset)
+        return Read([], [], offset)
     whole, newline, _ = data.rpartition(b"\n")
-    lines = []
-    for raw in whole.split(b"\n") if newline else ():
+    lines, ends = [], []
+    for raw in (whole + newline).splitlines(keepends=True):
+        offset += len(raw)
         try:
             line = json.loads(raw)
         except ValueError:
             continue
         if isinstance(line, dict):
             lines.append(line)
-    return Read(lines, offset + len(whole) + len(newline))
+            ends.append(offset)
+    return Read(lines, ends, offset)
 
 
 def last_line(path: Path) -> dict[str, Any] | None:

@@ -252,7 +252,7 @@ def test_progress_is_read_on_from_where_it_was_left(tmp_path: Path) -> None:
 
 
 def test_event_ids_survive_the_wire_and_nonsense_is_the_beginning() -> None:
-    places = {0: Place(1, 20), 12: Place(2, 0)}
+    places = {0: Place(1, 20), 12: Place(2, 0, RunState.FAILED), 13: Place(0, 0, RunState.QUEUED)}
     assert parse_places(show_places(places)) == places
     assert parse_places("x_1.2_3.4.5.6_٣.1.1_9.9." + "9" * 40) == {}
 

@@ -188,6 +188,30 @@ def test_a_reader_that_was_cut_off_goes_on_where_it_was(lab: Served) -> None:
     assert len(_events(lab, last_id="nonsense")) == len(events)
 
 
+def test_a_reader_cut_off_after_any_event_gets_exactly_the_rest(lab: Served) -> None:
+    lab.post(2)
+    lab.finish(0)
+    lab.finish(1)
+    events = _events(lab)
+    told = [progress for _, progress in events]
+    assert len(told) == 2 * 3 + 1
+    for n, (event_id, _) in enumerate(events[:-1], start=1):
+        again = [progress for _, progress in _events(lab, last_id=event_id)]
+        assert again[:-1] == told[n:-1], event_id
+        assert again[-1].state is told[-1].state
+
+
+def test_the_end_of_a_long_run_is_told_after_all_its_steps(lab: Served) -> None:
+    lab.post()
+    lab.finish()
+    (progress,) = lab.ledger.runs.glob("*/a1/progress.jsonl")
+    line = '{"at": "2026-08-21T12:00:00Z", "phase": "train", "step": 7}\n'
+    progress.write_text(line * 40_000 + "torn\n" + line)
+    events = [one for _, one in _events(lab)]
+    assert len([one for one in events if one.step == 7]) == 40_001
+    assert events[-1].run_id is None
+
+
 def test_a_broken_file_of_one_experiment_is_a_conflict_and_leaves_the_others(lab: Served) -> None:
     lab.post()
     (lab.ledger.experiments / f"{SPEC.id}.json").write_text("{")
