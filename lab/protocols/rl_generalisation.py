@@ -4,6 +4,7 @@ The base has met constrained choices of many sizes, not for long. It is tuned on
 on with GRPO, or with more imitation, on size n. All are scored on n, n-1 and n+1.
 """
 
+import math
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -121,11 +122,23 @@ class RLGeneralisation(Design):
         found = []
         for arm, model in arms.items():
             scores = [bench.score(arm, model, items, name=name, max_new_tokens=2) for name, items in held_out.items()]
-            on_n, on_fewer = scores[0].value, scores[1].value
-            assert on_n is not None and on_fewer is not None, "there are items of both sizes"
-            special = Measurement(name="specialisation", arm=arm, value=(1 + on_n - on_fewer) / 2, n=p.n_items)
-            found += [*scores, special]
+            found += [*scores, specialisation(scores[0], scores[1])]
         return found
+
+
+def specialisation(on_n: Measurement, on_fewer: Measurement) -> Measurement:
+    """Give (1 + accuracy on n - accuracy on n-1) / 2, with the item spread of both. They were asked as many items."""
+    values = [one.value for one in (on_n, on_fewer) if one.value is not None]
+    spreads = [one.item_sd for one in (on_n, on_fewer) if one.item_sd is not None]
+    assert len(values) == len(spreads) == 2 and on_n.n == on_fewer.n, "both sizes were asked the same number of items"
+    return Measurement(
+        name="specialisation",
+        arm=on_n.arm,
+        value=(1 + values[0] - values[1]) / 2,
+        n=on_n.n,
+        # The items of the two sizes are drawn independently: variances add, and the half is squared.
+        item_sd=math.hypot(*spreads) / 2,
+    )
 
 
 def _base(params: RLGeneralisationParameters, bench: Workbench) -> Any:
