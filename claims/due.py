@@ -75,9 +75,12 @@ def is_new(change: PaperChange, care: Care) -> bool:
     return care.seen_to is None or change.changed_at >= care.seen_to
 
 
-def is_undecided(state: str, outcome: str | None, n_seeds: int, max_seeds: int) -> bool:
-    """Tell whether an experiment is not over, or more seeds may decide it. outcome: None when no seed is finished."""
-    return state in ("queued", "running") or (outcome == "inconclusive" and n_seeds < max_seeds)
+def is_undecided(state: str, outcome: str | None, n_seeds: int, max_seeds: int, *, is_saturated: bool) -> bool:
+    """Tell whether an experiment is not over, or more seeds may decide it. outcome: None when no seed is finished.
+
+    is_saturated: both arms lie at one end of the metric, where no number of seeds tells them apart.
+    """
+    return state in ("queued", "running") or (outcome == "inconclusive" and n_seeds < max_seeds and not is_saturated)
 
 
 def is_full(care: Care, night: date, due_days: int) -> bool:
@@ -207,7 +210,8 @@ def _is_undecided(document: str) -> bool:
     result = held["result"] or {}
     measured = (result.get("primary") or {}).get("n_seeds", 0)
     n_seeds, max_seeds = max(measured, len(held["runs"])), held["preregistration"]["max_seeds"]
-    return is_undecided(held["state"], result.get("outcome"), n_seeds, max_seeds)
+    is_saturated = result.get("is_saturated", False)
+    return is_undecided(held["state"], result.get("outcome"), n_seeds, max_seeds, is_saturated=is_saturated)
 
 
 def _day(value: date | str | None) -> date | None:

@@ -213,6 +213,8 @@ class ExperimentResult(BaseModel):
     """seeds that would decide an effect of the smallest interest, told beforehand"""
     scale_params: int | None = None
     """parameters of the largest model that was trained"""
+    is_saturated: bool = False
+    """both compared arms lie at one end of the metric, where they cannot differ: more seeds will not decide"""
 
 
 class RunView(BaseModel):

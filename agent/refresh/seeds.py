@@ -31,6 +31,7 @@ def undecided(views: Sequence[ExperimentView]) -> list[ExperimentView]:
             view.result.outcome if view.result else None,
             n_seeds(view),
             view.preregistration.max_seeds,
+            is_saturated=view.result is not None and view.result.is_saturated,
         )
     ]
 

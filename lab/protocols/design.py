@@ -45,6 +45,12 @@ MODELS = {"model": "revision", "small_model": "small_revision"}
 Count = Annotated[int, Field(le=100_000)]
 """How many of something: more than any world holds is a slip, and refused before a run begins."""
 
+CEILING, FLOOR = 0.98, 0.02
+"""Where a bounded metric has no room left: one wrong or right answer in fifty."""
+
+NEARLY_ALL = 0.9
+"""Share of the seeds in which both compared arms lie at one end before an experiment counts as saturated."""
+
 
 class Parameters(BaseModel):
     """What every protocol can be told; protocols add their own."""
@@ -121,6 +127,8 @@ class Design(ABC):
     null: ClassVar[Contrast]
     """the A/A comparison; its interval must keep 0"""
     secondary: ClassVar[tuple[Contrast, ...]] = ()
+    saturable: ClassVar[tuple[str, ...]] = ()
+    """metrics at whose ends the compared arms cannot differ as the claim says; none named means the primary metric"""
     seconds_per_seed: ClassVar[Mapping[str, float]] = {}
     """By profile, as lab/LOG.md measured: processor seconds of one seed on one thread, which is wall time where nothing
     else runs. Training the base, once, is not in it. `small` has none: it takes what the model that is named takes."""
@@ -179,7 +187,8 @@ class Design(ABC):
         primary = self._estimate(seeds, self.primary)
         assert primary is not None, "its differences were just counted"
         controls = (self._control(seeds, "positive"), self._control(seeds, "null"))
-        outcome, reason = _judge(primary, controls, statistics.cut_mean(differences), plan)
+        end = _saturation(seeds, self.primary, self.saturable or (self.primary.metric,))
+        outcome, reason = _judge(primary, controls, statistics.cut_mean(differences), plan, end)
         return ExperimentResult(
             outcome=outcome,
             reason=reason,
@@ -188,7 +197,8 @@ class Design(ABC):
             secondary=tuple(e for c in self.secondary if (e := self._estimate(seeds, c)) is not None),
             controls=controls,
             arm_means=_arm_means(seeds, self.primary.metric),
-            seeds_to_decide=plan,
+            seeds_to_decide=None if end else plan,
+            is_saturated=bool(end),
             scale_params=max((p for s in seeds if isinstance(p := s.record.get("scale_params"), int)), default=None),
         )
 
@@ -261,8 +271,14 @@ def _said(error: Any) -> str:
     return f"{error['loc'][0]}: {error['msg']}"
 
 
-def _judge(primary: Estimate, controls: Sequence[Control], plain_mean: float, plan: int | None) -> tuple[Outcome, str]:
-    """Give the outcome with its sentence: controls first, then the interval."""
+def _judge(
+    primary: Estimate, controls: Sequence[Control], plain_mean: float, plan: int | None, end: str
+) -> tuple[Outcome, str]:
+    """Give the outcome with its sentence: controls first, then room to differ, then the interval.
+
+    end: where both arms have no room left; empty when they have. It only ever turns a decision into none, so the rate
+    of wrong decisions stays what the interval gives.
+    """
     numbers = (
         f"{primary.effect:+.3f} [{primary.low:+.3f}, {primary.high:+.3f}] at {1 - primary.alpha:.0%} over "
         f"{primary.n_seeds} seeds, smallest effect of interest {primary.smallest_effect:+.3f}"
@@ -272,6 +288,8 @@ def _judge(primary: Estimate, controls: Sequence[Control], plain_mean: float, pl
     for control in controls:
         if control.passed is False:
             return Outcome.INVALID, f"the {control.kind} control {control.name} {control.reason}; primary {numbers}"
+    if end:
+        return Outcome.INCONCLUSIVE, f"{end}, where they cannot differ, and more seeds will not change that: {numbers}"
     outcome = statistics.decide(statistics.Interval(primary.low, primary.high), primary.smallest_effect)
     beyond = plain_mean > primary.smallest_effect
     if outcome is not Outcome.INCONCLUSIVE and beyond is not (outcome is Outcome.SUPPORTS):
@@ -283,6 +301,22 @@ def _judge(primary: Estimate, controls: Sequence[Control], plain_mean: float, pl
         more = f"; planned for {plan} seeds" if plan else "; more seeds than registered may be needed"
         return outcome, f"undecided: {numbers}{more}"
     return outcome, numbers
+
+
+def _saturation(seeds: Sequence[Finished], contrast: Contrast, metrics: Sequence[str]) -> str:
+    """Say at which end of a metric both compared arms lie in nearly all seeds; empty when they have room."""
+    for metric in metrics:
+        pairs = []
+        for seed in seeds:
+            by = {m.arm: m.value for m in seed.measurements if m.name == metric and m.value is not None}
+            if contrast.plus in by and contrast.minus in by:
+                pairs.append((by[contrast.plus], by[contrast.minus]))
+        high = sum(min(pair) >= CEILING for pair in pairs)
+        low = sum(max(pair) <= FLOOR for pair in pairs)
+        for n, end, limit in ((high, "ceiling", f"at least {CEILING:g}"), (low, "floor", f"at most {FLOOR:g}")):
+            if n and n >= NEARLY_ALL * len(seeds):
+                return f"both arms at the {end} ({metric} {limit} in {n} of {len(seeds)} seeds)"
+    return ""
 
 
 def _item_se(seeds: Sequence[Finished], contrast: Contrast) -> float | None:

@@ -54,7 +54,7 @@ class InContextAlignment(Design):
         threats=(
             "The base was pre-trained on documents that keep one style, so it may be better at context than others.",
             "Wanted is a style, which URIAL also asks for; a new skill may not be taught in context.",
-            "Both arms reach the ceiling at `tiny`: equal, but not under strain.",
+            "Both arms reach the ceiling at `tiny`, where they cannot differ: such an outcome stays inconclusive.",
             "A system prompt in words has no counterpart here.",
         ),
         departs_from="After the research question on in-context alignment; arXiv:2312.01552 section 4 (URIAL) puts "

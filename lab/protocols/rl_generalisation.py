@@ -86,6 +86,7 @@ class RLGeneralisation(Design):
     }  # fmt: skip
     seconds_per_seed = {"tiny": 10.0}
     primary = Contrast("specialisation", "sft+grpo", "sft", _SMALLEST, bound=_BOUND)
+    saturable = ("accuracy on n", "accuracy on n-1")
     positive = Contrast("accuracy on n", "sft+grpo", "sft", 0.0, bound=0.2)
     null = Contrast("specialisation", "sft-longer-again", "sft-longer", 0.0, bound=_BOUND)
     secondary = (

@@ -112,6 +112,17 @@ def test_no_seed_is_asked_for_beyond_the_budget(library: Library, lab: Lab) -> N
     assert (lab.asked, digest.cost.seeds) == ([], 0)
 
 
+def test_an_experiment_whose_arms_cannot_differ_gets_no_more_seeds(library: Library, lab: Lab) -> None:
+    seen = experiment(4)
+    assert seen.result is not None
+    library.store.put_experiment(
+        seen.model_copy(update={"result": seen.result.model_copy(update={"is_saturated": True})})
+    )
+    with LabClient(lab.url) as client:
+        digest = library.night(FIRST, lab=client, seeds_budget=8)
+    assert (lab.asked, digest.cost.seeds) == ([], 0)
+
+
 def test_a_lab_that_is_gone_is_said_and_the_claim_is_decided_all_the_same(library: Library) -> None:
     with LabClient("http://127.0.0.1:9") as client:
         digest = library.night(FIRST, lab=client, seeds_budget=8)

@@ -151,6 +151,44 @@ def test_a_null_arm_that_decides_or_a_positive_control_not_found_makes_it_invali
         assert [c.kind for c in result.controls if c.passed is False] == ["null" if "null" in broken else "positive"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("value", "end"), [(0.99, "ceiling"), (0.01, "floor")])
+def test_arms_that_both_lie_at_an_end_of_the_metric_decide_nothing(name, value, end):
+    protocol = get(name)
+    for metric in protocol.saturable or (protocol.primary.metric,):
+        finished = seeds(protocol, primary=protocol.primary.bound, n=20)
+        full = {
+            (metric, protocol.primary.plus): Measurement(name=metric, arm=protocol.primary.plus, value=value, n=100),
+            (metric, protocol.primary.minus): Measurement(
+                name=metric, arm=protocol.primary.minus, value=value - 0.005, n=100
+            ),
+        }
+        ended = [
+            one._replace(measurements=tuple(({(m.name, m.arm): m for m in one.measurements} | full).values()))
+            for one in finished
+        ]
+        result = protocol.analyse(spec(name), [*finished[:2], *ended[2:]])
+        assert result.outcome is not Outcome.SUPPORTS
+        assert result.outcome is not Outcome.REFUTES
+        assert result.is_saturated
+        if result.outcome is Outcome.INCONCLUSIVE:
+            assert f"both arms at the {end} ({metric}" in result.reason
+            assert "in 18 of 20 seeds" in result.reason
+        some = protocol.analyse(spec(name), [*finished[:3], *ended[3:]])
+        assert not some.is_saturated, "three of twenty had room"
+
+
+def test_examples_in_context_no_longer_support_by_being_as_perfect_as_tuning():
+    protocol = get("in-context-alignment")
+    perfect = {"in-context": 1.0, "in-context-again": 1.0, "tuned": 1.0, "base": 0.0}
+    rows = tuple(Measurement(name="accuracy", arm=a, value=v, n=240, item_sd=0.0) for a, v in perfect.items())
+    result = protocol.analyse(spec(protocol.name), [Finished(seed, rows, {}) for seed in range(26)])
+    assert result.primary is not None
+    assert result.primary.low > protocol.primary.smallest_effect, "the interval alone would support"
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert result.seeds_to_decide is None
+
+
 def test_what_was_not_measured_is_not_counted_as_nothing():
     protocol = get("data-quantity")
     assert protocol.analyse(spec("data-quantity"), []).outcome is Outcome.INCONCLUSIVE
