@@ -316,6 +316,8 @@ class ExperimentView(BaseModel):
     state: RunState
     submitted_at: datetime
     preregistration: PreRegistration
+    defaults: dict[str, Scalar] = Field(default_factory=dict)
+    """registered parameters of its profile; empty where the lab did not keep them"""
     runs: tuple[RunView, ...] = ()
     result: ExperimentResult | None = None
     """None until a seed is finished"""

@@ -27,6 +27,7 @@ from claims.experiment import (
     RunSpec,
     RunState,
     RunView,
+    Scalar,
     Submission,
 )
 from lab.catalogue import Catalogue
@@ -64,6 +65,8 @@ class Entry(BaseModel):
     spec: ExperimentSpec
     preregistration: PreRegistration
     """as it was when the experiment was first sent; never edited"""
+    defaults: dict[str, Scalar] = Field(default_factory=dict)
+    """parameters of its profile, as they were then"""
     n_seeds: int = Field(ge=1, le=MAX_SEEDS)
     limits: Limits
     submitted_at: datetime
@@ -118,9 +121,11 @@ class Ledger:
             entry = self._entry(name)
             is_new = entry is None or submission.n_seeds > entry.n_seeds
             if entry is None:
+                offered = protocol.view()
                 entry = Entry(
                     spec=spec,
-                    preregistration=protocol.view().preregistration,
+                    preregistration=offered.preregistration,
+                    defaults=offered.defaults.get(spec.profile, {}),
                     n_seeds=submission.n_seeds,
                     limits=submission.limits,
                     submitted_at=self._clock.now(),
@@ -314,6 +319,7 @@ class Ledger:
             state=state_of_all(runs),
             submitted_at=entry.submitted_at,
             preregistration=entry.preregistration,
+            defaults=entry.defaults,
             runs=runs,
             result=self._result(entry, runs),
             seconds_left=self._seconds_left(entry, runs, cores),

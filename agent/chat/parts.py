@@ -8,7 +8,7 @@ from claims.dates import StatedDate
 from claims.evidence import Assessment, Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence, Quote, Stance
 from claims.experiment import ExperimentView
 from claims.paper import Source, TextField
-from claims.report import numbers, phrases
+from claims.report import experiments, numbers, phrases
 from claims.report.view import MEANING, ClaimView, Row, months_before
 from claims.verdict import Verdict, VerdictKind, decide
 
@@ -164,6 +164,11 @@ def _controls(w: Writer, shown: ExperimentView, row: Row) -> None:
     if result.controls:
         told = "; ".join(f"{c.kind} control {c.name}: {said[c.passed]}" for c in result.controls)
         w.finding(f"Its checks: {short(told, 300)}.", [row])
+    if result.secondary:
+        w.finding(f"Beside it: {'; '.join(experiments.secondary(result))} ({experiments.BESIDE}).", [row])
+    differs = experiments.departures(shown)
+    if differs:
+        w.note(f"{shown.id} {differs}.")
     if result.outcome.value == "inconclusive" and result.seeds_to_decide:
         w.note(f"About {numbers.count(result.seeds_to_decide, 'seed')} would decide an effect of that size.")
 

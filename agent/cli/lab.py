@@ -126,9 +126,13 @@ def read_params(params: tuple[str, ...]) -> dict[str, Any]:
 def show_experiment(view: "ExperimentView") -> None:
     """Print an experiment: effect by seed, controls, outcome, failures."""
     from agent.cli.effects import plot_lines
+    from claims.report import experiments
 
     out = console()
     out.print(f"{view.id}  {view.spec.protocol} ({view.spec.profile})  {view.state.value}")
+    differs = experiments.departures(view)
+    if differs:
+        out.print(f"    {plain(differs)}. {experiments.DEFAULTS_SPEAK}", soft_wrap=True)
     p = view.preregistration
     out.print(f"    hypothesis: {plain(p.hypothesis)}")
     out.print(
@@ -143,6 +147,10 @@ def show_experiment(view: "ExperimentView") -> None:
         for control in result.controls:
             said = {True: "passed", False: "FAILED", None: "undecided"}[control.passed]
             out.print(f"    {control.kind} control {control.name}: {said}. {plain(control.reason)}")
+        if result.secondary:
+            out.print(f"    beside it ({experiments.BESIDE}):")
+        for line in experiments.secondary(result):
+            out.print(f"      {plain(line)}", soft_wrap=True)
         out.print(f"{result.outcome.value}: {plain(result.reason)}")
     for run in view.runs:
         if run.error:
@@ -157,6 +165,7 @@ def runs(ctx: click.Context, as_json: bool) -> int:
     set_up_logging(ctx.obj["debug"])
     from agent.settings import load_settings
     from agent.wiring import connect_lab
+    from claims.report.experiments import departures
 
     with connect_lab(load_settings()) as client:
         views = client.experiments()
@@ -171,6 +180,9 @@ def runs(ctx: click.Context, as_json: bool) -> int:
             f"{view.id}  {view.submitted_at:%Y-%m-%d %H:%M}Z  {view.spec.protocol} ({view.spec.profile})  "
             f"{view.state.value}  {done}/{len(view.runs)} seeds  {outcome}"
         )
+        differs = departures(view)
+        if differs:
+            out.print(f"    {plain(differs)}", soft_wrap=True)
     if not views:
         out.print("no experiment was submitted to this lab yet")
     return 0

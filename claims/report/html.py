@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from claims.dossier import Dossier, InquiryDossier
 from claims.experiment import ExperimentView
 from claims.paper import Paper
-from claims.report import citation, numbers, phrases, plots, view
+from claims.report import citation, experiments, numbers, phrases, plots, view
 from claims.report.answers import TaskKind, asked_views, kind_of, question_views
 from claims.report.text import MARK, SpanKind, marked, spans, visible
 from claims.ties import stem
@@ -114,6 +114,7 @@ def environment(frame: Frame = REPORT) -> Environment:
         "frame": frame,
         "numbers": numbers,
         "phrases": phrases,
+        "experiments": experiments,
         "MEANING": view.MEANING,
         "WINDOW_MONTHS": view.WINDOW_MONTHS,
         "whose_words": view.whose_words,

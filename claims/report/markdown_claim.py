@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
 from claims.paper import Paper
-from claims.report import numbers
+from claims.report import experiments, numbers
 from claims.report.phrases import as_of, judge, record
 from claims.report.text import escape_markdown
 from claims.report.text import markdown as safe
@@ -136,6 +136,9 @@ def _experiment(x: ExperimentView, papers: Container[str]) -> Iterator[str]:
         f"experiment {escape_markdown(x.id)}, {x.state}, submitted {x.submitted_at:%Y-%m-%d}"
     )
     yield ""
+    differs = experiments.departures(x)
+    if differs:
+        yield f"- **Parameters:** {safe(differs, papers)}. {experiments.DEFAULTS_SPEAK}"
     if r is None:
         yield "- **Outcome:** none yet, no seed has finished"
     else:
@@ -159,6 +162,9 @@ def _experiment(x: ExperimentView, papers: Container[str]) -> Iterator[str]:
             yield f"- **{kind}** {safe(control.name, ())}: {passed}{interval}. {reason}"
         if not r.controls:
             yield "- **Controls:** none reported"
+        if r.secondary:
+            yield f"- **Beside it** ({experiments.BESIDE}):"
+            yield from (f"  - {safe(line, papers)}" for line in experiments.secondary(r))
     failed = [run for run in x.runs if run.error]
     if failed:
         yield f"- **Failed:** {numbers.count(len(failed), 'run')}: {safe(failed[0].error or '', papers)}"

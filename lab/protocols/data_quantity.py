@@ -37,9 +37,10 @@ class DataQuantity(Design):
     title = "A small curated set against far more data"
     family = "A small, carefully curated fine-tuning set matches training on far more data."
     registration: ClassVar[PreRegistration] = PreRegistration(
-        hypothesis="Fine-tuning on N curated examples does as well as on ten times as many examples of lesser quality, "
+        hypothesis="Fine-tuning on N curated examples does as well as on many times as many of lesser quality, "
         "because tuning activates what the base can already do.",
-        prediction="N curated minus 10N noisy on held-out requests lies above -0.05 (it matches, or is better).",
+        prediction="N curated minus many times as many noisy ones on held-out requests lies above -0.05 (it matches, "
+        "or is better).",
         arms=(
             "base", "curated-quarter", "curated-half", "curated", "curated-again", "curated-10x", "noisy-10x",
         ),

@@ -70,9 +70,9 @@ class ProxyTuning(Design):
         "nothing would keep every fact, and prove nothing.",
         null_arm="direct-again - direct in facts kept: the same questions in another order.",
         threats=(
-            "Knowledge is 216 planted facts, each stated often; real knowledge has a long tail.",
-            "The small model is 1/8 of the large one in weights but has met the same facts.",
-            "Strength 1 as in the paper; other strengths are not tried.",
+            "Knowledge is a few hundred planted facts, each stated often; real knowledge has a long tail.",
+            "The small model is a fraction of the large one in weights but has met the same facts.",
+            "One strength of steering, as in the paper; others are not tried.",
             "Keeping is easy for who changes little: format, and held-out questions that need both, stand beside.",
         ),
         departs_from="arXiv:2401.08565 section 3 steers 13B and 70B models with 7B chat models and scores GSM8K, "

@@ -72,7 +72,7 @@ class RLGeneralisation(Design):
         threats=(
             "n-1 is the easier problem, so all arms may sit near its ceiling; accuracies are reported beside.",
             "The base has met sizes n-1 and n+1 in pre-training, as a language model may have met any variant.",
-            "Sixty updates are few; a longer run may specialise more.",
+            "GRPO's updates are few; a longer run may specialise more.",
         ),
         departs_from="The claim speaks of models fine-tuned on optimisation problems and tested with one element less; "
         "it names no paper. GRPO follows arXiv:2402.03300 section 4.1 without its divergence term. Here: one choice "

@@ -52,7 +52,7 @@ class VerificationGap(Design):
         primary_metric="accuracy",
         contrast="externally-verified - self-verified",
         smallest_effect=_SMALLEST,
-        smallest_effect_because="Five points after two rounds are what the paper's models gain in one or two rounds; "
+        smallest_effect_because="Five points after all rounds are what the paper's models gain in one or two rounds; "
         "less would not make anyone build a verifier.",
         alpha=ALPHA,
         max_seeds=MAX_SEEDS,
@@ -63,7 +63,7 @@ class VerificationGap(Design):
         threats=(
             "Self-verification is agreement among samples; a model asked to judge its answers may verify differently. "
             "A pilot with judging learned in pre-training stayed at chance (lab/LOG.md).",
-            "Two rounds: a plateau is only seen in the gain per round.",
+            "Few rounds: a plateau is only seen in the gain per round.",
             "The external verifier is exact, as no verifier of open tasks is.",
         ),
         departs_from="arXiv:2412.02674 sections 3 and 4 measure the gap of hub models from 0.5B to 72B by reweighting, "

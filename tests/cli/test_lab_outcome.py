@@ -9,9 +9,9 @@ import pytest
 from agent.cli.effects import WIDTH, plot_lines
 from agent.cli.lab import show_experiment, write_page
 from claims.errors import InputError
-from claims.experiment import SeedEffect
+from claims.experiment import ExperimentSpec, SeedEffect
 from claims.report.plots import effect_by_seed
-from tests.dossiers import experiment
+from tests.dossiers import estimate, experiment
 
 SHOWN = experiment().result
 assert SHOWN is not None
@@ -68,6 +68,18 @@ def test_the_outcome_is_printed_with_its_drawing(capsys: pytest.CaptureFixture[s
     for line in plot_lines(SHOWN):
         assert line in out
     assert "supports" in out
+
+
+def test_what_stands_beside_the_primary_effect_and_what_was_changed_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    beside = estimate(-0.27, 0.06, n=26).model_copy(update={"name": "accuracy: curated - curated-10x"})
+    spec = ExperimentSpec(protocol="data-quantity", protocol_version=1, params={"times": 2})
+    shown = experiment(spec=spec, defaults={"times": 10}, result=SHOWN.model_copy(update={"secondary": (beside,)}))
+    show_experiment(shown)
+    out = capsys.readouterr().out
+    assert "accuracy: curated - curated-10x: −0.270 [−0.330, −0.210] (95 %, n = 26 seeds), below +0.05" in out
+    assert "differs from the registered defaults: times=2 (10)." in out
 
 
 def test_a_page_that_cannot_be_written_is_an_input_error_that_names_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every protocol trains for real with shrunken parameters; what finished seeds mean is judged without torch."""
 
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -77,6 +78,17 @@ def test_a_protocol_registers_all_that_its_contrasts_use(name):
     assert registered.equalised
     assert registered.departs_from
     assert set(protocol.view().profiles) == {"tiny", "small"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_hypothesis_or_prediction_states_a_number_that_a_parameter_sets(name):
+    registered = get(name).view().preregistration
+    said = f"{registered.hypothesis} {registered.prediction}"
+    numbers = set(re.findall(r"(?<![\w.-])-?\d+(?:\.\d+)?(?!\w)", said)) - {f"{registered.smallest_effect:g}"}
+    # The target of n-1 is a name: "on n exceeds what it gains on n-1".
+    assert not numbers
+    words = "two three four five six seven eight nine ten twice sixty hundred thousand"
+    assert not set(words.split()) & set(said.lower().split())
 
 
 @pytest.mark.parametrize("name", NAMES)

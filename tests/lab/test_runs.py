@@ -104,6 +104,7 @@ def test_the_pre_registration_stays_as_it_was(ledger: Ledger) -> None:
     path.write_text(json.dumps(entry))
     _submit(ledger, 4)
     assert ledger.view(SPEC.id).preregistration.hypothesis == "as it was at first"
+    assert ledger.view(SPEC.id).defaults["seconds"] == 0.0
 
 
 def test_a_failed_run_makes_the_outcome_invalid_and_stays_failed(ledger: Ledger) -> None:

@@ -1,0 +1,69 @@
+"""What stands beside an experiment's primary effect in every format."""
+
+import pytest
+
+from claims.experiment import Estimate, ExperimentSpec, ExperimentView
+from claims.report import markdown
+from claims.report.experiments import DEFAULTS_SPEAK, departures, says, secondary
+from claims.report.html import experiment_page, experiment_section
+from tests.dossiers import estimate, experiment, full
+
+LOSES = estimate(-0.27, 0.06, n=26).model_copy(
+    update={"name": "accuracy: curated - curated-10x", "smallest_effect": -0.05}
+)
+TOLD = "accuracy: curated - curated-10x: −0.270 [−0.330, −0.210] (95 %, n = 26 seeds), below −0.05"
+
+
+def with_secondary(*effects: Estimate, **more: object) -> ExperimentView:
+    seen = experiment(**more)
+    assert seen.result is not None
+    return seen.model_copy(update={"result": seen.result.model_copy(update={"secondary": effects})})
+
+
+def changed(**params: object) -> ExperimentView:
+    spec = ExperimentSpec.model_validate({"protocol": "data-quantity", "protocol_version": 1, "params": params})
+    return experiment(spec=spec, defaults={"tune_steps": 120, "times": 10, "model": ""})
+
+
+@pytest.mark.parametrize(
+    ("effect", "half", "smallest", "said"),
+    [
+        (0.2, 0.1, 0.05, "above +0.05"),
+        (0.0, 0.04, 0.05, "below +0.05"),
+        (0.1, 0.2, 0.05, "undecided against +0.05"),
+        (-0.02, 0.02, -0.05, "above −0.05"),
+        (0.3, 0.1, 0.0, "above 0"),
+    ],
+)
+def test_an_interval_says_on_which_side_of_the_smallest_effect_it_lies(
+    effect: float, half: float, smallest: float, said: str
+) -> None:
+    assert says(estimate(effect, half).model_copy(update={"smallest_effect": smallest})) == said
+
+
+def test_a_secondary_effect_that_tells_against_a_supported_claim_is_in_every_format() -> None:
+    seen = with_secondary(LOSES)
+    assert seen.result is not None
+    assert secondary(seen.result) == [TOLD]
+    assert TOLD in experiment_page(seen)
+    assert TOLD in experiment_section(seen, {})
+    first, *others = full().claims
+    report = full().model_copy(update={"claims": (first.model_copy(update={"experiments": (seen,)}), *others)})
+    text = markdown.render(report).replace("\\", "")
+    assert TOLD in text
+    assert "none enters the outcome" in text
+
+
+def test_only_parameters_that_differ_are_named_with_what_was_registered() -> None:
+    assert departures(changed(tune_steps=1, times=10, model="a/b")) == (
+        "differs from the registered defaults: model=a/b, tune_steps=1 (120)"
+    )
+    assert departures(changed(times=10)) == ""
+    assert departures(experiment()) == ""
+
+
+def test_what_differs_stands_on_the_page_and_in_the_report() -> None:
+    seen = changed(times=2)
+    assert "differs from the registered defaults: times=2 (10)" in experiment_page(seen)
+    assert DEFAULTS_SPEAK in experiment_page(seen)
+    assert DEFAULTS_SPEAK not in experiment_page(experiment())
