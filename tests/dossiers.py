@@ -188,6 +188,16 @@ def dossier(
     return Dossier.model_validate({**fields, "papers": {p.id: p for p in papers}, **more})
 
 
+FRIENDS = tuple(paper(f"2501.0000{n}", "2025-01", authors=(f"Friend {'abcd'[n]}",)) for n in (1, 2, 3))
+NARROWER = paper("2503.00009", "2025-03", authors=("Nora Narrow",))
+
+
+def standing() -> Dossier:
+    """A claim that three papers support from 2025-01 on, and one narrows, too weakly to relax it."""
+    for_it = [weighed(p, Stance.SUPPORTS) for p in FRIENDS]
+    return dossier(claim(), [*for_it, weighed(NARROWER, Stance.QUALIFIES, confidence=0.6)], [*FRIENDS, NARROWER])
+
+
 def full() -> InquiryDossier:
     """Two claims with everything that a report can show, one claim that was never decided."""
     ground = paper("2305.11206", "2023-05-18", title="LIMA, as named here")

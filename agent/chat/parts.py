@@ -48,7 +48,9 @@ def holds(w: Writer, view: ClaimView, today: date) -> None:
             f"Verdict: {verdict.kind} as of {verdict.as_of}, confidence {phrases.confidence(view)}. {verdict.reason}",
             behind(view),
         )
-    if verdict.durable and verdict.perishable:
+    if phrases.durable(view) != verdict.durable:
+        w.note(phrases.durable(view))
+    elif verdict.durable and verdict.perishable:
         w.note(
             f"Durable part: {short(verdict.durable, 260)} What ages first: {short('; '.join(verdict.perishable), 160)}."
         )
@@ -73,11 +75,13 @@ def since(w: Writer, view: ClaimView) -> None:
     if view.verdict is None:
         return
     if view.since is not None:
-        w.finding(f"On the evidence held now it is {view.verdict.kind} since {view.since}.", behind(view))
+        text = f"On the evidence held now it has had the verdict “{view.verdict.kind}” since {view.since_dated}."
+        _dated_by(w, text, behind(view), view.since)
         for step in reversed(view.path[:-1][-3:]):
-            before = [r for r in view.rows if r.on <= step.on and r.counted]
-            text = f"Before that it was {step.kind} from {step.on}."
-            w.finding(text, before) if before else w.note(text)
+            if step.kind is VerdictKind.UNTESTED and step is view.path[0]:
+                w.note(f"Before that it was untested, from its own date ({step.dated}) on.")
+            else:
+                _dated_by(w, f"Before that it was “{step.kind}”, from {step.dated} on.", behind(view), step.on)
     elif view.verdict.kind is VerdictKind.UNTESTED:
         w.note(f"Since it was asserted ({view.claim.asserted_on}): nothing newer that is held takes a stand.")
     else:
@@ -85,17 +89,28 @@ def since(w: Writer, view: ClaimView) -> None:
     w.note(f"On record: {phrases.record(view)}.")
 
 
+def _dated_by(w: Writer, text: str, rows: list[Row], day: date) -> None:
+    """Say something with the evidence that was dated by then: later work is no ground of an earlier verdict."""
+    ground = [row for row in rows if row.on <= day]
+    if ground:
+        w.finding(text, ground)
+    else:
+        w.note(text)
+
+
 def changed(w: Writer, view: ClaimView) -> None:
     """Say what changed the verdict."""
     if view.verdict is None:
         return
-    if not view.changed_by:
-        w.note(f"What changed it: {view.nothing_changed[:1].lower()}{view.nothing_changed[1:]}")
-        return
-    for row in view.changed_by[:MAX_ROWS]:
-        w.evidence_line(row, about="Changed by: ")
-    if len(view.changed_by) > MAX_ROWS:
-        w.note(f"And {len(view.changed_by) - MAX_ROWS} more; `/show` lists them.")
+    if not view.changed_by and not view.outweighed:
+        nothing = phrases.unmoved(view)
+        w.note(f"What changed it: {nothing[:1].lower()}{nothing[1:]}")
+    w.finding(phrases.unmoved(view), view.outweighed)
+    rows = view.changed_by or view.outweighed
+    for row in rows[:MAX_ROWS]:
+        w.evidence_line(row, about="Changed by: " if view.changed_by else "")
+    if len(rows) > MAX_ROWS:
+        w.note(f"And {len(rows) - MAX_ROWS} more; `/show` lists them.")
 
 
 def speaking(w: Writer, view: ClaimView, stance: Stance, today: date, months: int | None) -> None:

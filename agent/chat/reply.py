@@ -67,7 +67,9 @@ class Ground(BaseModel):
         """Write one line for a reference list."""
         if self.experiment_id:
             return f"[{self.evidence_id}] our experiment {self.experiment_id} ({self.dated}): {self.stance}"
-        return f"[{self.evidence_id}] {self.title or 'no title'}, arXiv:{self.paper_id} ({self.dated}) {self.url or ''}"
+        said = f"unsure, leaning {self.stance}" if self.unsure else self.stance
+        paper = f"{self.title or 'no title'}, arXiv:{self.paper_id} ({self.dated}) {self.url or ''}"
+        return f"[{self.evidence_id}] {said}: {paper}"
 
 
 class Reply(BaseModel):

@@ -84,6 +84,9 @@ def show(ctx: click.Context, claim: str, as_of: Any, as_json: bool) -> int:
 
 def show_dossier(d: "Dossier") -> None:
     """Print a claim with its ground."""
+    from claims.report import phrases
+    from claims.report.view import claim_view
+
     out = console()
     out.print(plain(d.claim.text))
     out.print(f"{d.claim.id}, asserted {d.claim.asserted_on}, family {d.claim.scope.family or 'none'}\n")
@@ -97,7 +100,7 @@ def show_dossier(d: "Dossier") -> None:
         out.print(f"    {plain(v.reason)}")
     if d.current:
         v = d.current.verdict
-        out.print(f"\ndurable:    {plain(v.durable)}")
+        out.print(f"\ndurable:    {plain(phrases.durable(claim_view(d, v.as_of)))}")
         out.print(f"perishable: {plain('; '.join(v.perishable)) or 'nothing named'}")
         if v.rests_on_unsure:
             out.print(f"unsure stances could change it; read first: {', '.join(v.read_first)}")

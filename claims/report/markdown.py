@@ -14,6 +14,7 @@ from claims.report.phrases import (
     GROUNDING,
     HOW_TO_READ,
     confidence,
+    durable,
     tally,
     ungrounded,
     unlooked,
@@ -78,7 +79,9 @@ def _overview(view: InquiryView) -> Iterator[str]:
             continue
         sides = f"{len(verdict.support)} / {len(verdict.against)} / {len(verdict.qualifying)}"
         unsure = " (rests on unsure stances)" if verdict.rests_on_unsure else ""
-        yield (f"| {v.number} | {text} | **{verdict.kind}**{unsure} | {v.since or '–'} | {confidence(v)} | {sides} |")
+        yield (
+            f"| {v.number} | {text} | **{verdict.kind}**{unsure} | {v.since_dated or '–'} | {confidence(v)} | {sides} |"
+        )
     yield ""
 
 
@@ -114,7 +117,9 @@ def _retest(view: InquiryView) -> Iterator[str]:
             continue
         perishable = "; ".join(safe(p, ()) for p in verdict.perishable) or "nothing named"
         changed = ", ".join(cite(r, view.papers) for r in v.changed_by) or "nothing"
-        yield f"| {v.number} | **{verdict.kind}** | {safe(verdict.durable, view.papers)} | {perishable} | {changed} |"
+        if v.outweighed:
+            changed += f"; outweighed: {', '.join(cite(r, view.papers) for r in v.outweighed)}"
+        yield f"| {v.number} | **{verdict.kind}** | {safe(durable(v), view.papers)} | {perishable} | {changed} |"
     yield ""
 
 

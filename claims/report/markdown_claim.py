@@ -6,7 +6,7 @@ from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
 from claims.paper import Paper
 from claims.report import experiments, numbers
-from claims.report.phrases import as_of, judge, record
+from claims.report.phrases import as_of, durable, judge, record, unmoved
 from claims.report.text import escape_markdown
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, Row, whose_words
@@ -23,21 +23,24 @@ def claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield "**Not decided yet.**"
         yield ""
     else:
-        since = f" since {v.since}" if v.since else ""
+        since = f" since {v.since_dated}" if v.since else ""
         yield (f"**{verdict.kind}**{since} ({as_of(v)}). {safe(verdict.reason, papers)}")
         yield ""
-        yield f"- **Durable:** {safe(verdict.durable, papers)}"
+        yield f"- **Durable:** {safe(durable(v), papers)}"
         yield f"- **Perishable:** {'; '.join(safe(p, ()) for p in verdict.perishable) or 'nothing named'}"
         if v.ungrounded:
             yield f"- **Ungrounded:** {v.ungrounded}"
         yield f"- **Recorded:** {record(v)}"
         if len(v.path) > 1:
-            told = " → ".join(f"{s.kind} ({s.on})" for s in v.path)
+            told = " → ".join(f"{s.kind} ({s.dated})" for s in v.path)
             yield f"- **Over time, on the evidence held now:** {told}"
         yield ""
         yield "#### What changed it"
         yield ""
-        yield from _listed(v.changed_by, papers, v.nothing_changed)
+        if v.outweighed:
+            yield unmoved(v)
+            yield ""
+        yield from _listed(v.changed_by or v.outweighed, papers, unmoved(v))
         yield "#### What speaks for it"
         yield ""
         yield from _listed(v.support, papers, "No newer work that counts.")

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from claims.evidence import JudgeName, PaperEvidence
+from claims.evidence import JudgeName, PaperEvidence, Stance
 from claims.grounding import GroundingStatus
 from claims.report import numbers
 from claims.report.view import ClaimView, InquiryView
@@ -23,7 +23,7 @@ HOW_TO_READ = (
     "Quotes in “…” are byte-exact parts of a stored text. What is ours and not the paper's is marked as our summary.",
     "Papers that share authors count as one voice. Only work dated certainly after the claim counts.",
     "Confidence comes from the judges' calibrated confidences and the independent voices, in steps of 5 %.",
-    "“Since” is the day from which the evidence held now gives this verdict.",
+    "“Since” is the date from which the evidence held now gives this verdict, as exactly as the papers' dates tell it.",
     "⟦ungrounded⟧ stands behind an arXiv id in a text for which this report holds no paper: do not cite it from here.",
     "⟨U+…⟩ stands for an invisible or direction-changing character that was in a text.",
 )
@@ -56,6 +56,40 @@ def as_of(v: ClaimView) -> str:
         return ""
     sure = "" if v.verdict.kind is VerdictKind.UNTESTED else f", confidence {confidence(v)}"
     return f"as of {v.verdict.as_of}{sure}"
+
+
+def unmoved(v: ClaimView) -> str:
+    """Say that nothing changed the verdict; behind a colon the reader finds `v.outweighed`."""
+    verdict = v.verdict
+    if verdict is not None and verdict.changed_by:
+        return f"Evidence that is not held in this form any more: {', '.join(verdict.changed_by)}."
+    if v.outweighed:
+        noun = "paper" if all(isinstance(r.evidence, PaperEvidence) for r in v.outweighed) else "paper or experiment"
+        told = [
+            f"{numbers.count(n, noun, noun.replace(' ', 's ') + 's')} {said}{'s' if n == 1 else ''} it"
+            for stance, said in ((Stance.CONTRADICTS, "contradict"), (Stance.QUALIFIES, "narrow"))
+            if (n := sum(row.stance is stance for row in v.outweighed))
+        ]
+        return f"Nothing changed it; {' and '.join(told)}, and what supports it outweighs that:"
+    if verdict is not None and verdict.kind is VerdictKind.UNTESTED:
+        return "Nothing: no newer work that counts takes a stand on it."
+    return "Nothing: no newer evidence speaks against it or narrows it."
+
+
+def durable(v: ClaimView) -> str:
+    """Say which part of the claim holds whatever ages; of a narrowed or disputed sentence that is not always known."""
+    if v.verdict is None:
+        return ""
+    told_apart = v.verdict.perishable or v.verdict.kind in (VerdictKind.STANDS, VerdictKind.UNTESTED)
+    return v.verdict.durable if told_apart else f"{UNPARTED[v.verdict.kind]} was not told apart: see what changed it."
+
+
+UNPARTED = {
+    VerdictKind.RELAXED: "Which part of it is narrowed",
+    VerdictKind.CONTESTED: "Which part of it is disputed",
+    VerdictKind.OVERTURNED: "Whether a part of it is left",
+}
+"""Of a claim whose sentence names nothing that ages first: what a reader will miss, by verdict."""
 
 
 def record(v: ClaimView) -> str:

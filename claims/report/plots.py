@@ -172,7 +172,7 @@ def _verdict_band(
         start, width = x(step.on), x(until) - x(step.on)
         box = {"x": str(start), "y": str(top), "width": str(round(max(width, 1), 1)), "height": "20"}
         bar = SubElement(svg, "rect", {"class": f"verdict {step.kind}", **box})
-        SubElement(bar, "title").text = f"{step.kind} from {step.on}"
+        SubElement(bar, "title").text = f"{step.kind} from {step.dated}"
         if width > 8 * len(step.kind) + 6:
             _text(svg, start + 5, top + 14, str(step.kind), "start", f"verdict-name {step.kind}")
 
@@ -197,7 +197,7 @@ def _moved(day: date, days: int) -> date:
 
 def _told(view: ClaimView, rows: list[Row]) -> str:
     told = ", ".join(f"{sum(_lane(r) is lane for r in rows)} {lane}" for lane in _LANES)
-    path = ", then ".join(f"{s.kind} from {s.on}" for s in view.path)
+    path = ", then ".join(f"{s.kind} from {s.dated}" for s in view.path)
     return f"{told}; filled marks counted, hollow ones did not. Verdict: {path}. The table below lists all of it."
 
 

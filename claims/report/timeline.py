@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from claims.claim import Claim
+from claims.dates import StatedDate
 from claims.evidence import Evidence, PaperEvidence, Stance
 from claims.verdict import VerdictKind, decide
 
@@ -13,7 +14,10 @@ class Step(NamedTuple):
     """From this day on, the verdict is this kind."""
 
     on: date
+    """the first day that its ground may be dated"""
     kind: VerdictKind
+    dated: str
+    """the date as exactly as it is known: `2025-01` where that is all that the papers give"""
 
 
 def steps(claim: Claim, evidence: Sequence[Evidence], as_of: date) -> tuple[Step, ...]:
@@ -22,12 +26,15 @@ def steps(claim: Claim, evidence: Sequence[Evidence], as_of: date) -> tuple[Step
     spoken_of = {e.paper_id for e in standing if isinstance(e, PaperEvidence)}
     # A neutral word of a better judge on the same paper silences it; every other neutral one changes nothing.
     heard = [e for e in evidence if not isinstance(e, PaperEvidence) or e.paper_id in spoken_of]
-    days = {e.published.start if isinstance(e, PaperEvidence) else e.measured_on for e in standing}
-    out = [Step(min(claim.asserted_on.end, as_of), VerdictKind.UNTESTED)]
-    for day in sorted(d for d in days if claim.asserted_on.end < d <= as_of):
+    dates: dict[date, StatedDate] = {}
+    for e in standing:
+        stated = e.published if isinstance(e, PaperEvidence) else StatedDate.day(e.measured_on)
+        dates[stated.start] = max(stated, dates.get(stated.start, stated), key=lambda known: known.end)
+    out = [Step(min(claim.asserted_on.end, as_of), VerdictKind.UNTESTED, str(claim.asserted_on))]
+    for day in sorted(d for d in dates if claim.asserted_on.end < d <= as_of):
         kind = decide(claim, heard, day).kind
         if kind is not out[-1].kind:
-            out.append(Step(day, kind))
+            out.append(Step(day, kind, str(dates[day])))
     return tuple(out)
 
 

@@ -177,6 +177,11 @@ class ClaimView:
         return self.path[-1].on
 
     @property
+    def since_dated(self) -> str:
+        """`since` as exactly as it is known, `2025-01` where papers give only the month; empty without one."""
+        return self.path[-1].dated if self.since else ""
+
+    @property
     def recorded_since(self) -> HeldVerdict | None:
         """The first record of the current verdict without another kind since."""
         first = self.held
@@ -200,13 +205,12 @@ class ClaimView:
         return tuple((told + unsure)[: most - MAX_SILENT] + silent[:MAX_SILENT])
 
     @property
-    def nothing_changed(self) -> str:
-        """What to say where nothing changed the verdict."""
-        if self.verdict is not None and self.verdict.kind is VerdictKind.UNTESTED:
-            return "Nothing: no newer work that counts takes a stand on it."
-        if self.verdict is not None and self.verdict.changed_by:
-            return f"Evidence that is not held in this form any more: {', '.join(self.verdict.changed_by)}."
-        return "Nothing: no newer evidence speaks against it or narrows it."
+    def outweighed(self) -> tuple[Row, ...]:
+        """What counted against the claim or narrows it and changed nothing; empty when something did change it."""
+        verdict = self.verdict
+        if verdict is None or verdict.changed_by:
+            return ()
+        return _pick({row.evidence.id: row for row in self.rows}, (*verdict.against, *verdict.qualifying))
 
     @property
     def tally(self) -> Counter[str]:
