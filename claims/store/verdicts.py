@@ -151,9 +151,7 @@ class VerdictShelf:
             )
 
 
-def _confirmed(
-    connection: sa.Connection, rows: Sequence[sa.Row[Any]], at: datetime | None = None
-) -> list[HeldVerdict]:
+def _confirmed(connection: sa.Connection, rows: Sequence[sa.Row[Any]], at: datetime | None = None) -> list[HeldVerdict]:
     """Make verdicts of their rows, each as the last day that confirmed it by then left it."""
     c = CONFIRMATIONS.c
     by_then = sa.true() if at is None else c.recorded_at <= at
