@@ -152,6 +152,8 @@ class Digest(_Word):
     withdrawals: tuple[Withdrawal, ...] = ()
     problems: tuple[Problem, ...] = ()
     """what could not be looked at or done"""
+    assumed: tuple[str, ...] = ()
+    """what the night took for granted, a sentence each"""
     cost: Cost = Cost()
 
     @property

@@ -3,8 +3,8 @@
     with OaiServer([a_record("2401.00001", on=date(2024, 1, 3))], page_size=2) as server:
         server.play(refuse(503, retry_after="2"))
 
-Records come in order of their datestamp unless `in_order` is False. A token names the place in the list; `expire()`
-makes all tokens given so far bad. The repository's own day is `today`.
+Records come in order of their datestamp, the other way round unless `in_order`, or `as_held`. A token names the place
+in the list; `expire()` makes all tokens given so far bad. The repository's own day is `today`.
 """
 
 import threading
@@ -60,11 +60,13 @@ class OaiServer:
         page_size: int = 100,
         today: date = date(2026, 8, 21),
         in_order: bool = True,
+        as_held: bool = False,
     ) -> None:
         self.records = list(records)
         self.page_size = page_size
         self.today = today
         self.in_order = in_order
+        self.as_held = as_held
         self.requests: list[dict[str, str]] = []
         """parameters of every request, in order"""
         self.sleeps: list[float] = []
@@ -117,6 +119,8 @@ class OaiServer:
         first = date.fromisoformat(asked.get("from", "1991-01-01"))
         last = date.fromisoformat(asked.get("until", "2999-01-01"))
         found = [r for r in self.records if first <= r.on <= last and r.set.startswith(asked.get("set", ""))]
+        if self.as_held:
+            return found
         return sorted(found, key=lambda r: (r.on, r.id), reverse=not self.in_order)
 
 
@@ -130,6 +134,11 @@ def well(server: OaiServer, asked: dict[str, str]) -> Answer:
         start, asked = int(start_text), dict(zip(("from", "until", "set"), window, strict=True))
     elif asked.get("metadataPrefix") != "arXiv":
         return error("cannotDisseminateFormat", "arXiv only")(server, asked)
+    elif asked["verb"] == "GetRecord":
+        one = [_record(r) for r in server.records if asked["identifier"] == f"oai:arXiv.org:{r.id}"]
+        if not one:
+            return error("idDoesNotExist", "no such record")(server, asked)
+        return Answer(200, _envelope(server, f"<GetRecord>{one[0]}</GetRecord>"))
     window = {"from": "1991-01-01", "until": "2999-01-01", "set": ""} | asked
     found = server.listed(window)
     if not found:

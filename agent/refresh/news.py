@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from functools import partial
 
 from agent.errors import Final, Retryable, reason
 from agent.observe.spans import span
@@ -13,13 +14,16 @@ from agent.refresh.state import is_gone, state_of
 from agent.sources.mirror import MirrorSource
 from agent.sources.oai import HarvestReport, cursor_of, harvest
 from agent.sources.pacing import CountedPace, Pace
+from agent.sources.unread import TRIES
 from claims.errors import CouldNotLook, StoreError, StoreFull
-from claims.store import Store
 
 log = logging.getLogger(__name__)
 
 WAIT_S = 0.5
 PLACE = "arXiv"
+RECORDS = "records of arXiv"
+NAMED = 10
+"""Unreadable records that a digest names; the others are counted."""
 
 
 def harvest_once(night: Night, *, pace: Pace, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -51,18 +55,19 @@ def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> int:
     """Harvest, and give how many records came."""
     store, wish = night.store, night.wish
     counted = CountedPace(pace)
-    last = HarvestReport()
-
-    def note(so_far: HarvestReport) -> None:
-        nonlocal last
-        last = so_far
-
+    reports: dict[str, HarvestReport] = {}
+    assumed: list[str] = []
     failure: str | None = None
     for name in wish.oai_sets:
-        since = _since(store, wish.oai_url, name, wish.lag_days)
+        since = cursor_of(store, wish.oai_url, name)
         if since is None:
-            failure = "it was never harvested and the mirror is empty; fill it with `retest mirror import`"
-            continue
+            complete_to = store.complete_to()
+            if complete_to is None:
+                failure = "it was never harvested and the mirror is empty; fill it with `retest mirror import`"
+                continue
+            since = complete_to
+            assumed.append(_taken_for_complete(complete_to))
+        since -= timedelta(days=wish.lag_days)
         if since > wish.until:
             continue  # the mirror is ahead of this night
         try:
@@ -74,7 +79,7 @@ def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> int:
                 since=since,
                 until=wish.until,
                 sets=(name,),
-                report=note,
+                report=partial(reports.__setitem__, name),
                 tries=wish.harvest_tries,
                 clock=night.parts.clock,
                 sleep=sleep,
@@ -84,29 +89,47 @@ def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> int:
             break
         except (Retryable, Final, CouldNotLook, StoreError) as exc:
             failure = reason(exc)
+    came = list(reports.values())
+    n_records = sum(one.n_records for one in came)
     night.change(
         lambda state: state.model_copy(
             update={
                 "harvested": failure is None,
                 "requests": state.requests + counted.n,
-                "records": state.records + last.n_records,
-                "new_papers": state.new_papers + last.n_new,
-                "changed_papers": state.changed_papers + last.n_changed,
-                "problems": [p for p in state.problems if p.where != PLACE],
+                "records": state.records + n_records,
+                "new_papers": state.new_papers + sum(one.n_new for one in came),
+                "changed_papers": state.changed_papers + sum(one.n_changed for one in came),
+                "assumed": list(dict.fromkeys([*state.assumed, *assumed])),
+                "problems": [p for p in state.problems if p.where not in (PLACE, RECORDS)],
             }
         )
     )
     if failure is not None:
         night.trouble(PLACE, failure)
-    return last.n_records
+    if what := _unread(came):
+        night.trouble(RECORDS, what)
+    return n_records
 
 
-def _since(store: Store, base_url: str, name: str, lag_days: int) -> date | None:
-    """Give the day to harvest from: some days before the cursor, or before the newest paper of an imported mirror."""
-    reached = cursor_of(store, base_url, name)
-    if reached is None:
-        reached = store.newest_day()
-    return None if reached is None else reached - timedelta(days=lag_days)
+def _taken_for_complete(day: date) -> str:
+    return (
+        f"arXiv was never harvested before, and the mirror was taken to be complete to {day}, to which its papers lie "
+        "as densely as usual; `retest mirror harvest --since DAY` fetches from an earlier day on"
+    )
+
+
+def _unread(came: Sequence[HarvestReport]) -> str:
+    """Say which records could not be read, and which of them are not asked for again; empty where there are none."""
+    n = sum(one.n_unreadable for one in came)
+    said = []
+    if n:
+        problems = [what for one in came for what in one.problems]
+        more = f"; and {n - NAMED} more" if n > NAMED else ""
+        what = "1 record could not be read" if n == 1 else f"{n} records could not be read"
+        said.append(f"{what}; the next nights ask again: {'; '.join(problems[:NAMED])}{more}")
+    if given_up := [name for one in came for name in one.given_up]:
+        said.append(f"not asked for any more after {TRIES} tries, or gone from arXiv: {', '.join(given_up)}")
+    return "; ".join(said)
 
 
 def ready_index(night: Night) -> bool:

@@ -37,6 +37,8 @@ class NightState(BaseModel):
     seeds: int = 0
     """that those are more than before"""
     left: int = 0
+    assumed: list[str] = []
+    """what was taken for granted, a sentence each"""
     problems: list[Problem] = []
     """one for each place and claim, at most MOST_PROBLEMS; gone when a later try succeeds"""
     more_problems: bool = False

@@ -36,7 +36,7 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
         since=state.since,
         problems=problems,
         cost=state.cost(claims=done),
-    ).model_copy(update={"missed": state.missed})
+    ).model_copy(update={"missed": state.missed, "assumed": tuple(state.assumed)})
     if held.digest is not None:
         before = Digest.model_validate_json(held.digest)
         if same_findings(before, digest):

@@ -1,9 +1,11 @@
 """Harvest arXiv over OAI-PMH into the mirror: what is new, revised, withdrawn or deleted since the last time.
 
 A page is put away before the next is asked for, and the cursor of a set moves only past days that are put away whole:
-to the day of the last record while the repository lists in order of change, else at the end of the list. The cursor's
-day is asked for again, as it may have grown; putting a record twice changes nothing. A harvest that begins later than
-the cursor leaves a gap, so it does not move it.
+to the day of the last record while the repository lists in order of change, else at the end of the list (a list that
+turns out to have no order takes the cursor back). The cursor's day is asked for again, as it may have grown; putting a
+record twice changes nothing. A harvest that begins later than the cursor leaves a gap, so it does not move it. A first
+harvest sets the cursor to its own beginning with its first page, so that one that is stopped is not taken for a whole
+one. Records that could not be read are asked for again.
 Protocol: https://www.openarchives.org/OAI/openarchivesprotocol.html; arXiv's side: https://info.arxiv.org/help/oa/.
 """
 
@@ -21,6 +23,7 @@ from agent.observe.spans import span
 from agent.sources.mirror import MirrorStore, catch_up
 from agent.sources.oai_records import OaiPage, OaiRecord, parse_oai
 from agent.sources.pacing import Pace, backoff_s, hold_others, retry_after_s
+from agent.sources.unread import MOST, Unread
 from claims.clock import Clock, SystemClock
 from claims.errors import InputError, StoreLocked
 from claims.paper import Paper
@@ -56,6 +59,8 @@ class HarvestReport(BaseModel):
     """records that could not be read"""
     problems: list[str] = []
     """the first of them"""
+    given_up: list[str] = []
+    """unreadable records that are not asked for again: they were too often, or are gone"""
     n_restarts: int = 0
     """times that an expired token made the list begin anew"""
     began_on: dict[str, date] = {}
@@ -98,9 +103,23 @@ def harvest(
             if first is None:
                 raise InputError(f"set {name!r} was never harvested: say from which day on with --since")
             done.began_on[name] = first
+            unread = Unread(store, _cursor_name(base_url, name))
             for page in _pages(door, name, first, until, store, done):
-                _put_away(page, store, index, done)
+                _put_away(page.records, store, index, done)
+                unread.note(page.records)
                 done.seconds = time.monotonic() - started
+                if report:
+                    report(done)
+                if done.n_unreadable > max(MOST, done.n_records / 2):
+                    raise SourceUnreadable(NAME, f"{done.n_unreadable} of {done.n_records} records: {done.problems[0]}")
+            for identifier in unread.to_ask():
+                again = door.get_record(identifier)
+                records = [record for record in again.records if record.identifier == identifier]
+                _put_away(records, store, index, done)
+                readable = [record for record in records if record.problem is None]
+                if unread.asked(identifier, is_gone="idDoesNotExist" in again.errors) and not readable:
+                    done.given_up.append(identifier)
+                unread.note(readable)
                 if report:
                     report(done)
             done.n_sets_done += 1
@@ -144,6 +163,7 @@ def _pages(
             end = end or _day_before(page.responded_on)
         elif page.token == token:
             raise SourceUnreadable(NAME, f"it gave the same resumption token twice: {token[:60]!r}")
+        progress.begin()
         yield page
         if page.token is None:
             progress.finish(_earliest(until, end))
@@ -163,22 +183,37 @@ class _Progress:
         held = store.get_cursor(cursor)
         self._held = date.fromisoformat(held) if held else None
         self._leaves_gap = self._held is not None and first > self._held
+        self._first = first
+        self._began_with = self._held or first
         self._in_order = True
         self._reached = first
         self.restart_on = first
         """the day from which a list that begins anew must begin"""
         self._done.cursor[name] = self._held
 
+    def begin(self) -> None:
+        """Note, before a page is put away, that the first harvest of all began: stopped, it begins there again."""
+        if self._held is None:
+            self._move(self._reached)
+
     def passed(self, page: OaiPage) -> None:
         """Note that a page is put away and another follows."""
         for record in page.records:
             if record.datestamp is None or record.datestamp < self._reached:
                 self._in_order = False
+                self._take_back()
                 return
             self._reached = record.datestamp
         if self._in_order:
             self.restart_on = self._reached
             self._move(self._reached)
+
+    def _take_back(self) -> None:
+        """Put the cursor where this list found it: days that it has moved past may have more to come."""
+        self.restart_on = self._first
+        if self._held is not None and self._held > self._began_with:
+            self._store.set_cursor(self._cursor, self._began_with.isoformat())
+            self._done.cursor[self._name] = self._held = self._began_with
 
     def finish(self, end: date | None) -> None:
         """Note that the list is put away to its end, and with it every day up to `end`."""
@@ -228,6 +263,13 @@ class _Door:
                 asked["until"] = until.isoformat()
             if name:
                 asked["set"] = name
+        return self._page(asked)
+
+    def get_record(self, identifier: str) -> OaiPage:
+        """Ask for one record by the identifier that its header had."""
+        return self._page({"verb": "GetRecord", "metadataPrefix": "arXiv", "identifier": identifier})
+
+    def _page(self, asked: dict[str, str]) -> OaiPage:
         for attempt in range(1, self._tries + 1):
             last = attempt == self._tries
             self._pace()
@@ -278,15 +320,15 @@ class _Door:
             return response.status_code, response.headers, b"".join(parts)
 
 
-def _put_away(page: OaiPage, store: MirrorStore, index: PaperIndex, done: HarvestReport) -> None:
-    done.n_records += len(page.records)
-    papers = [record.paper for record in page.records if record.paper is not None]
-    for record in page.records:
+def _put_away(records: list[OaiRecord], store: MirrorStore, index: PaperIndex, done: HarvestReport) -> None:
+    done.n_records += len(records)
+    papers = [record.paper for record in records if record.paper is not None]
+    for record in records:
         if record.problem is not None:
             done.n_unreadable += 1
             if len(done.problems) < 50:
                 done.problems.append(f"{record.identifier}: {record.problem}")
-    gone = _deleted(page.records, store)
+    gone = _deleted(records, store)
     done.n_deleted += len(gone)
     counts = store.put_papers([*papers, *gone])
     done.n_new += counts.new

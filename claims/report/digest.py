@@ -83,6 +83,10 @@ def _lines(d: Digest) -> Iterator[str]:
         yield "Nothing: everything that was due was looked at."
     elif any(p.claim_id for p in d.problems):
         yield "\nThe next night makes it up: these claims stay due."
+    if d.assumed:
+        yield "\n## What was taken for granted\n"
+        for what in d.assumed:
+            yield f"- {escape_markdown(what)}"
     yield f"\n## Cost\n\n{_cost(d)}"
 
 

@@ -1,6 +1,6 @@
 """What the nightly refresh keeps: care of claims, the nights with their digests, leases, and what came in between."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -120,13 +120,12 @@ class NightShelf:
         with self.door.reading() as connection:
             return [PaperChange(*row) for row in connection.execute(query.order_by(p.changed_at, p.id))]
 
-    def newest_day(self) -> date | None:
-        """Give the day of the mirror's newest paper; None when it holds none."""
+    def complete_to(self) -> date | None:
+        """Give the day to which the mirror may be taken to be complete (see `dense_to`); None when it is empty."""
+        p = PAPERS.c
+        query = sa.select(p.published_on, sa.func.count()).where(p.from_mirror).group_by(p.published_on)
         with self.door.reading() as connection:
-            day: date | None = connection.scalar(
-                sa.select(sa.func.max(PAPERS.c.published_on)).where(PAPERS.c.from_mirror)
-            )
-            return day
+            return dense_to({row[0]: row[1] for row in connection.execute(query)})
 
     def evidence_on(self, paper_ids: Iterable[str]) -> dict[str, set[str]]:
         """Give the claims that hold a stance on any of these papers, with the papers."""
@@ -252,6 +251,20 @@ class NightShelf:
         if self.door.engine.dialect.name == "postgresql":
             return float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
         return self.clock.now().timestamp()
+
+
+def dense_to(counts: Mapping[date, int]) -> date | None:
+    """Give the last day to which papers lie as densely as usual, from their number on each day; None without any.
+
+    A few papers that were added behind the end of a snapshot do not move it. That day's week, it and the six days
+    before, has a quarter of the papers of the busiest week, and two at least; where none has, it is the oldest day.
+    """
+    days = sorted(counts)
+    weeks: dict[date, int] = {}
+    for n, day in enumerate(days):
+        weeks[day] = sum(counts[d] for d in days[max(0, n - 6) : n + 1] if (day - d).days < 7)
+    enough = max(2, max(weeks.values(), default=0) / 4)
+    return max((day for day, n in weeks.items() if n >= enough), default=min(days, default=None))
 
 
 def _night(row: sa.Row[Any]) -> HeldNight:

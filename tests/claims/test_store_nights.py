@@ -1,6 +1,6 @@
 """Care, nights and leases in the store, and the step from the first schema to the second."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ from claims.evidence import Stance
 from claims.lines import REVISION
 from claims.store import Store
 from claims.store.engine import Door, connect
-from claims.store.nights import Care
+from claims.store.nights import Care, dense_to
 from claims.store.schema import bring_to_head
 from tests.factories import NOON, PERSON, a_claim, a_paper, a_verdict, an_assessment, paper_evidence
 
@@ -100,3 +100,25 @@ def test_what_came_after_the_marks_is_news(store: Store) -> None:
     since = store.appended_since(marks)
     assert (since.stances, since.verdicts) == ({CLAIM: [later.id]}, {CLAIM: [held.id]})
     assert (since.withdrawn, since.n_judged, since.n_unsure) == ({a_paper().id: True}, 2, 1)
+
+
+def days(first: date, n: int, each: int = 1) -> dict[date, int]:
+    return {first + timedelta(days=k): each for k in range(n)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "complete_to"),
+    [
+        ({}, None),
+        ({date(2026, 6, 29): 1}, date(2026, 6, 29)),
+        (days(date(2026, 1, 1), 180, 20), date(2026, 6, 29)),
+        (days(date(2026, 1, 1), 180, 20) | {date(2026, 11, 20): 1}, date(2026, 6, 29)),
+        (days(date(2026, 1, 1), 180, 20) | days(date(2026, 9, 1), 60), date(2026, 6, 29)),
+        (days(date(2026, 6, 20), 10, 2) | {date(2026, 11, 20): 1}, date(2026, 6, 29)),
+        ({date(2026, 1, 1): 1, date(2026, 3, 1): 1, date(2026, 11, 20): 1}, date(2026, 1, 1)),
+    ],
+)
+def test_papers_added_by_hand_do_not_move_the_day_to_which_the_mirror_is_complete(
+    counts: dict[date, int], complete_to: date | None
+) -> None:
+    assert dense_to(counts) == complete_to

@@ -10,6 +10,7 @@ import pytest
 from agent.errors import SourceBusy, SourceRefused, SourceUnreachable, SourceUnreadable
 from agent.sources.oai import DELETED, cursor_of, harvest
 from agent.sources.oai_records import parse_oai
+from agent.sources.unread import MOST, TRIES
 from claims.dates import StatedDate
 from claims.errors import InputError
 from claims.paper import Source
@@ -138,7 +139,7 @@ def test_a_repository_without_order_begins_again_at_the_start_and_moves_no_curso
         done = run(server, store, index)
         assert held(store) == [r.id for r in RECORDS]
         assert {r["from"] for r in server.requests if "from" in r} == {"2026-08-03"}
-        assert set(seen[:4]) == {None}
+        assert seen[:4] == [None, FIRST, FIRST, FIRST]
         assert done.cursor["cs"] == date(2026, 8, 20)
 
 
@@ -209,6 +210,62 @@ def test_an_unreadable_record_is_counted_and_its_neighbours_are_held(store, inde
         done = run(server, store, index)
     assert (done.n_new, done.n_unreadable) == (3, 3)
     assert "unknown format <other>" in " ".join(done.problems)
+
+
+def test_an_unreadable_record_is_asked_for_again_until_it_can_be_read(store, index):
+    broken = Record("2608.00100", on=FIRST, raw="<other>what</other>")
+    with OaiServer([*RECORDS, broken]) as server:
+        assert run(server, store, index).n_unreadable == 1
+        again = run(server, store, index, since=None)
+        assert (again.n_unreadable, "2608.00100" in again.problems[0]) == (1, True)
+        server.records[-1] = broken._replace(raw=None)
+        mended = run(server, store, index, since=None)
+        assert (mended.n_new, mended.n_unreadable) == (1, 0)
+        asked = len(server.requests)
+        run(server, store, index, since=None)
+        assert [r["verb"] for r in server.requests[asked:]] == ["ListRecords"]
+    assert "2608.00100" in held(store)
+
+
+def test_an_unreadable_record_that_is_gone_or_never_readable_is_given_up(store, index):
+    broken = [Record(f"2608.0010{n}", on=FIRST, raw="<other>what</other>") for n in (1, 2)]
+    with OaiServer(broken) as server:
+        run(server, store, index)
+        del server.records[0]
+        given_up = [run(server, store, index, since=None).given_up for _ in range(TRIES)]
+        asked = [r["identifier"][-10:] for r in server.requests if r["verb"] == "GetRecord"]
+    assert sorted(asked) == ["2608.00101"] + ["2608.00102"] * TRIES
+    assert given_up[0] == ["oai:arXiv.org:2608.00101"]
+    assert given_up[-1] == ["oai:arXiv.org:2608.00102"]
+
+
+def test_a_few_unreadable_records_of_many_hold_nothing_up(store, index):
+    broken = [Record(f"2608.{n:05}", on=FIRST, raw="<other>what</other>") for n in range(501, 502 + MOST)]
+    many = [Record(f"2608.{n:05}", on=FIRST) for n in range(1, 2 * MOST)]
+    with OaiServer([*many, *broken, *RECORDS[-1:]]) as server:
+        done = run(server, store, index)
+    assert (done.n_unreadable, done.cursor["cs"]) == (MOST + 1, date(2026, 8, 20))
+
+
+def test_a_list_that_turns_out_to_have_no_order_takes_the_cursor_back(store, index):
+    late = [r._replace(on=FIRST) for r in RECORDS[20:]]
+    with OaiServer([*RECORDS[:20], *late], page_size=7, as_held=True) as server:
+        server.play(None, None, None, played.refuse(404))
+        with pytest.raises(SourceRefused):
+            run(server, store, index)
+        assert cursor_of(store, server.url) == FIRST
+        run(server, store, index, since=None)
+    assert held(store) == [r.id for r in RECORDS]
+
+
+def test_a_repository_that_speaks_otherwise_is_a_failure_and_no_list_of_unreadable_records(store, index):
+    broken = [Record(f"2608.{n:05}", on=FIRST, raw="<other>what</other>") for n in range(1, MOST + 2)]
+    with (
+        OaiServer([*broken, *RECORDS]) as server,
+        pytest.raises(SourceUnreadable, match=f"{MOST + 1} of {MOST + 41} records"),
+    ):
+        run(server, store, index)
+    assert cursor_of(store, server.url) == FIRST
 
 
 def test_a_harvest_that_leaves_a_gap_does_not_move_the_cursor(store, index):
