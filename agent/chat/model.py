@@ -7,14 +7,16 @@ the store. A model cannot make a check pass by promising anything: dropped sente
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from agent.chat.answer import Asked, told
 from agent.chat.gate import OWN_ID
-from agent.chat.reply import Kind, Reply, Sentence
+from agent.chat.reply import MODEL, Kind, Reply, Sentence, Voice
 from agent.chat.say import Writer
+from agent.chat.sides import other_verdict, takes_side, wrong_way
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
 from agent.llm import ChatModel, Message
 from claims.clock import Clock
@@ -33,14 +35,19 @@ Rules:
 - Every sentence ends with the ids of the evidence that it rests on, in brackets: [ev-0123456789ab].
 - Use only ids that are in the excerpts. Never write an arXiv id, a link or a title that is not there.
 - Quote only words that stand in the excerpts, inside “ ”. Use no number that is not in the excerpts.
-- A verdict is the store's: do not give another one. What a judge was unsure of, call uncertain.
+- A verdict is the store's: do not give another one. Say of a claim that it fails or was refuted only where its \
+verdict is overturned. What a judge was unsure of, call uncertain.
+- Evidence whose stance is `qualifies` narrows a claim: it neither supports nor contradicts it.
 - At most eight short sentences, plain text, no list."""
 
-PROMPT: Final = "chat-1-" + text_digest(SYSTEM).removeprefix("sha256:")[:8]
+PROMPT: Final = "chat-2-" + text_digest(SYSTEM).removeprefix("sha256:")[:8]
 """Name, version and digest of the prompt. Changing a word of it is a change of measurement."""
 
 MAX_ROWS: Final = 12
 """Pieces of evidence of one claim that the model sees."""
+
+QUOTED_WORDS: Final = 5
+"""Words from which a quote is read as the paper's own statement and not as the model's."""
 
 _EVIDENCE = re.compile(r"\bev-[0-9A-Za-z_-]*", re.IGNORECASE)
 _CITED = re.compile(r"\s*[\[(](?:\s*(?:ev-[0-9A-Za-z_-]+)\s*[,;]?)+\s*[\])]", re.IGNORECASE)
@@ -49,9 +56,6 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LINK = re.compile(r"https?://\S+|www\.\S+|\bdoi\b\S*|\b10\.\d{4,}/\S+", re.IGNORECASE)
 _LOOSE_ID = re.compile(r"\barxiv\s*:?\s*[\w./-]*\d[\w./-]*|(?<![\w.])\d{4}\.\d{4,6}\b", re.IGNORECASE)
 _END = re.compile(r"(?<=[.!?”\])])\s+(?=[A-Z“\"\-*•])|\n+")
-_AGAINST = re.compile(r"\b(?:contradict|refut|disprov|overturn|debunk)", re.IGNORECASE)
-_FOR = re.compile(r"\b(?:support|confirm|corroborat|prove[sdn]?\b|replicat)", re.IGNORECASE)
-_VERDICT = re.compile(r"\b(?:stands|relaxed|overturned|contested|untested)\b")
 _DOUBT = re.compile(r"\b(?:perhaps|may|might|possibly|could|unsure|uncertain|not sure|unclear)\b", re.IGNORECASE)
 
 OnSentence = Callable[[Sentence], None]
@@ -77,7 +81,7 @@ class Checker:
 
     def check(self, said: str) -> Sentence | None:
         """Give the sentence with its evidence, or None and count why not."""
-        text = " ".join(said.split()).lstrip("-*•# ").strip()
+        text = " ".join(said.split()).lstrip("-*•# ").removeprefix(MODEL).strip()
         if not re.search(r"\w", _CITED.sub("", text)):
             return None
         sentence, why = self._judge(text)
@@ -101,15 +105,16 @@ class Checker:
             return None, "quoted words that are not in the evidence it cites"
         if not {n.strip(".,") for n in _NUMBER.findall(body)} <= {n.strip(".,") for n in _NUMBER.findall(given)}:
             return None, "stated a number that is not in the evidence it cites"
-        if self._wrong_way(body, [self.rows[id] for id in ids]):
+        rows = [self.rows[id] for id in ids]
+        words = fold(_QUOTED.sub(_without_long_quotes, body))
+        if wrong_way(words, {(r.leaning if r.unsure else r.stance) or Stance.NEUTRAL for r in rows}):
             return None, "said the opposite of the stance that is held"
-        kinds = {v.verdict.kind.value for v in self.views if v.verdict}
-        if set(_VERDICT.findall(body.lower())) - kinds:
+        about = {r.evidence.claim_id for r in rows}
+        if other_verdict(words, {v.verdict.kind for v in self.views if v.verdict and v.claim.id in about}):
             return None, "gave another verdict than the one that is held"
-        takes_side = _AGAINST.search(body) or _FOR.search(body)
-        if takes_side and all(self.rows[id].unsure for id in ids) and not _DOUBT.search(body):
+        if takes_side(words) and all(r.unsure for r in rows) and not _DOUBT.search(body):
             return None, "stated as sure what the judge was not sure of"
-        return Sentence(text=body, evidence=ids, kind=Kind.FINDING), ""
+        return Sentence(text=body, evidence=ids, kind=Kind.FINDING, by=Voice.MODEL), ""
 
     def _strange_id(self, body: str, rows: Sequence[Row]) -> bool:
         papers = {r.paper.id for r in rows if r.paper}
@@ -124,15 +129,15 @@ class Checker:
         loose = re.sub(r"(?i)\barxiv\s*:?\s*(?=[\s,.;)]|$)", "", without)
         return bool(_LOOSE_ID.search(loose)) or any(m[0] not in own for m in OWN_ID.finditer(without))
 
-    def _wrong_way(self, body: str, rows: Sequence[Row]) -> bool:
-        stances = {(r.leaning if r.unsure else r.stance) for r in rows}
-        if _AGAINST.search(body) and not stances & {Stance.CONTRADICTS, Stance.QUALIFIES}:
-            return True
-        return bool(_FOR.search(body)) and not stances & {Stance.SUPPORTS, Stance.QUALIFIES}
+
+def _without_long_quotes(match: re.Match[str]) -> str:
+    """Leave out what is quoted at length, which is in the evidence word for word; a word in quotes proves nothing."""
+    return " " if len(match[0].split()) >= QUOTED_WORDS else match[0]
 
 
 def fold(text: str) -> str:
-    """Make texts comparable: white space, case and kinds of quotation marks and dashes aside."""
+    """Make texts comparable: white space, case, invisible characters and kinds of letters, quotes, dashes aside."""
+    text = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     same = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-", "—": "-", "\u00a0": " "})
     return " ".join(text.translate(same).casefold().split())
 
@@ -275,6 +280,8 @@ def _all(reply: Reply, on_sentence: OnSentence) -> Reply:
 
 def _notes(name: str, why: str, dropped: dict[str, int], kept: bool) -> list[str]:
     notes = []
+    if kept:
+        notes.append(f"Lines marked “{MODEL}” are in the words of {name}, checked; the others are the store's.")
     if why:
         notes.append(f"The model stopped: {why[:200]}.")
     n = sum(dropped.values())

@@ -16,6 +16,19 @@ class Kind(StrEnum):
     """says what is held, what was not looked at, or what can be done; states nothing about the world"""
 
 
+class Voice(StrEnum):
+    """Whose words a sentence is in."""
+
+    STORE = "store"
+    """put together from what is held"""
+    MODEL = "model"
+    """a language model's, checked against the evidence that it cites"""
+
+
+MODEL = "model:"
+"""Stands before a model's sentence wherever an answer is shown."""
+
+
 class Sentence(BaseModel):
     """One line of an answer."""
 
@@ -25,6 +38,7 @@ class Sentence(BaseModel):
     evidence: tuple[str, ...] = ()
     """ids of the evidence that it rests on; never empty for a finding"""
     kind: Kind = Kind.NOTE
+    by: Voice = Voice.STORE
 
     @model_validator(mode="after")
     def _a_finding_has_ground(self) -> Self:
@@ -33,7 +47,8 @@ class Sentence(BaseModel):
         return self
 
     def __str__(self) -> str:
-        return f"{self.text} [{', '.join(self.evidence)}]" if self.evidence else self.text
+        text = f"{MODEL} {self.text}" if self.by is Voice.MODEL else self.text
+        return f"{text} [{', '.join(self.evidence)}]" if self.evidence else text
 
 
 class Ground(BaseModel):

@@ -186,5 +186,5 @@ def test_ids_behind_a_full_stop_belong_to_the_sentence_before() -> None:
 
 
 def test_the_prompts_name_changes_with_its_words() -> None:
-    assert text_digest(SYSTEM).removeprefix("sha256:").startswith(PROMPT.removeprefix("chat-1-"))
+    assert text_digest(SYSTEM).removeprefix("sha256:").startswith(PROMPT.removeprefix("chat-2-"))
     assert fold("It’s  “So” – now") == fold('it\'s "so" - NOW')

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 from markdown_it import MarkdownIt
 
 from agent.chat.answer import ask
+from agent.chat.model import excerpts
 from agent.errors import SourceUnreadable
 from agent.judges.llm import LlmJudge, Said, located
 from agent.judges.local import local_judge
@@ -29,6 +30,7 @@ from claims.inquiry import read_inquiry
 from claims.paper import Paper
 from claims.paper_index import PaperIndex
 from claims.report import render
+from claims.report.view import claim_view
 from claims.store import Store
 from claims.verdict import decide
 from tests.dossiers import AS_OF, NOW, claim, dossier, paper, weighed
@@ -194,6 +196,20 @@ def chat(attacks: list[Attack]) -> None:
             assert set(re.findall(r"arXiv:(\d{4}\.\d{4,5})(?!\S*\u27e7)", said)) <= held, (asked[:80], said[:300])
 
 
+def obedient_chat(attacks: list[Attack]) -> None:
+    """A chat model that says what an attack tells it: no foreign id, link, side or verdict comes through."""
+    quiet = paper("2402.00001", "2024-02-01")
+    narrower = weighed(quiet, Stance.QUALIFIES)
+    papers = hostile_papers([a for a in attacks if len(a.text) < 20_000])
+    evidence = [narrower, *(weighed(p, Stance.NEUTRAL) for p in papers)]
+    _, checker = excerpts([claim_view(dossier(CLAIM, evidence, [quiet, *papers]), AS_OF)])
+    for a in attacks:
+        for lie in ("", "It was refuted.", "So it no longer holds.", "This paper supports it."):
+            passed = checker.check(f"{storable(a.text)[:3000]} {lie} [{narrower.id}]")
+            assert passed is None or (passed.evidence == (narrower.id,) and not lie), (a.name, passed)
+            assert passed is None or not re.search(r"https?://|www\.", passed.text), a.name
+
+
 def judged(attacks: list[Attack]) -> None:
     """The local judge's own stances: a library with attacked papers has the verdict that it has without them."""
     judge = local_judge()
@@ -224,5 +240,6 @@ DOORS: Final[dict[str, Callable[[list[Attack]], None]]] = {
     "reports": reports,
     "import": importing,
     "chat": chat,
+    "obedient chat model": obedient_chat,
     "judged verdict": judged,
 }

@@ -282,9 +282,14 @@ def _cited(id: str, store: Store) -> Cited | None:
 
 
 def _sentence(text: str, store: Store) -> Markup:
-    """Escape an answer's text, with ids of what is held as links."""
+    """Escape an answer's line, with ids of what is held as links; whose words it is stands small before it."""
+    from agent.chat.reply import MODEL
+
     held = store.papers({found.base for _, _, found in ArxivId.find_all(text)})
     out = Markup()
+    if text.startswith(MODEL):
+        out += Markup('<span class="small">{}</span> ').format(MODEL)
+        text = text.removeprefix(MODEL).lstrip()
     at = 0
     for match in _OURS.finditer(text):
         out += _words(text[at : match.start()], held)
