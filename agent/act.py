@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.errors import Retryable
-from agent.graph.dispatch import evidence_of, expected_minutes
+from agent.graph.dispatch import approval_question, evidence_of
 from agent.graph.parts import Parts, Step, unwatched
 from agent.graph.state import Job
 from agent.hold import begin_pass, finish_pass, hold
@@ -15,6 +15,7 @@ from claims.clock import Clock
 from claims.errors import InputError
 from claims.experiment import ExperimentSpec, Submission
 from claims.report import numbers
+from claims.report.experiments import expected_length, planned
 from claims.store import Store
 from claims.verdict import decide
 
@@ -110,14 +111,11 @@ class OneClaim:
             protocol = lab.protocols[family]
             if self.profile not in protocol.profiles:
                 raise InputError(f"protocol {family} has no profile {self.profile!r}")
-            minutes = expected_minutes(protocol, self.profile, n)
-            length = "an unknown time" if minutes is None else f"about {minutes:.0f} minutes"
-            if minutes is None or minutes > self.settings.approve_minutes:
-                self.consent(
-                    f"protocol {family} with {n} seeds takes {length}; the limit without asking is "
-                    f"{self.settings.approve_minutes:.0f} minutes. Start it?"
-                )
-            self.watch(Step(claim.id, "dispatch", f"{family}, {n} seeds, {length}"))
+            question = approval_question(protocol, self.profile, n, self.settings.approve_minutes)
+            if question is not None:
+                self.consent(question)
+            length, foretold = expected_length(protocol, self.profile, n), planned(protocol, self.profile, n)
+            self.watch(Step(claim.id, "dispatch", f"{family}, {numbers.count(n, 'seed')}, {length}; {foretold}"))
             spec = ExperimentSpec(
                 protocol=family, protocol_version=protocol.version, profile=self.profile, claim_id=claim.id
             )

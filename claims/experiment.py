@@ -210,7 +210,8 @@ class ExperimentResult(BaseModel):
     arm_means: dict[str, float] = Field(default_factory=dict)
     """primary metric by arm, mean over seeds"""
     seeds_to_decide: int | None = None
-    """seeds that would decide an effect of the smallest interest, told beforehand"""
+    """seeds in all that decide, four times in five, an effect that lies as far from the smallest of interest as 0 does;
+    from the spread of the pilots and of the seeds so far. None where the registered most do not suffice"""
     scale_params: int | None = None
     """parameters of the largest model that was trained"""
     is_saturated: bool = False
@@ -304,6 +305,13 @@ class ProtocolView(BaseModel):
     preregistration: PreRegistration
     seconds_per_seed: dict[str, float] = Field(default_factory=dict)
     """expected wall time by profile, on the machine where it was measured"""
+    base_seconds: dict[str, float] = Field(default_factory=dict)
+    """what building the base takes beside that, once and before the first seed, by profile"""
+    seed_sd: dict[str, float] = Field(default_factory=dict)
+    """standard deviation of the primary effect over pilot seeds, by profile where there were any"""
+    seeds_to_decide: dict[str, int | None] = Field(default_factory=dict)
+    """by profile with pilots: seeds that decide, four times in five, an effect that lies as far from the smallest of
+    interest as 0 does; None where the registered most do not suffice"""
 
 
 class ExperimentView(BaseModel):

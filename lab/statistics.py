@@ -15,6 +15,7 @@ starts at 1, so the shared mean would lie on both sides of that number. The prop
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -116,6 +117,7 @@ def item_standard_error(one: Measurement, other: Measurement) -> float | None:
     return math.sqrt(one.item_sd**2 / one.n + other.item_sd**2 / other.n)
 
 
+@lru_cache(maxsize=512)
 def seeds_to_decide(
     *, smallest_effect: float, alpha: float, bound: float, seed_sd: float, max_seeds: int, power: float = 0.8
 ) -> int | None:

@@ -185,7 +185,9 @@ def _controls(w: Writer, shown: ExperimentView, row: Row) -> None:
     if differs:
         w.note(f"{shown.id} {differs}.")
     if result.outcome.value == "inconclusive" and result.seeds_to_decide:
-        w.note(f"About {numbers.count(result.seeds_to_decide, 'seed')} would decide an effect of that size.")
+        registered = shown.preregistration
+        takes = experiments.seeds_needed(registered.smallest_effect, result.seeds_to_decide, registered.max_seeds)
+        w.note(f"It is undecided: {takes}.")
 
 
 def untested(w: Writer, view: ClaimView) -> None:

@@ -9,7 +9,7 @@ from agent.cli.output import console, json_option, plain, print_json, set_up_log
 from claims.errors import InputError
 
 if TYPE_CHECKING:
-    from claims.experiment import ExperimentView
+    from claims.experiment import ExperimentView, ProtocolView
 
 
 @click.group("lab")
@@ -25,6 +25,7 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
     set_up_logging(ctx.obj["debug"])
     from agent.settings import load_settings
     from agent.wiring import connect_lab
+    from claims.report.experiments import seeds_needed
 
     with connect_lab(load_settings()) as client:
         offered = client.protocols()
@@ -40,6 +41,9 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
         out.print(
             f"    measures: {plain(p.preregistration.contrast)}, smallest effect {p.preregistration.smallest_effect:g}"
         )
+        for profile, needed in p.seeds_to_decide.items():
+            takes = seeds_needed(p.preregistration.smallest_effect, needed, p.preregistration.max_seeds)
+            out.print(f"    {profile}: {takes}", soft_wrap=True)
     return 0
 
 
@@ -81,6 +85,8 @@ def run(
             params=read_params(params),
         )
         view = client.submit(Submission(spec=spec, n_seeds=seeds or settings.seeds))
+        if not as_json:
+            console(stderr=True).print(foretell(offered[protocol], view), soft_wrap=True)
         with SeedWatch(view.runs, silent=as_json) as watch:
             view = client.wait(view.id, on_progress=watch)
     if as_json:
@@ -89,6 +95,21 @@ def run(
         show_experiment(view)
         console().print(f"Report: {write_page(view, out)}", soft_wrap=True)
     return 0 if view.result is not None else 1
+
+
+def foretell(protocol: "ProtocolView", view: "ExperimentView") -> str:
+    """Say what the seeds that are still to run take, and whether all of them will probably decide."""
+    from claims.report import numbers
+    from claims.report.experiments import expected_length, planned
+
+    todo, profile = sum(not run.state.is_final for run in view.runs), view.spec.profile
+    of = "" if todo == len(view.runs) else f" of {len(view.runs)}"
+    said = f"{todo}{of} {'seed' if len(view.runs) == 1 else 'seeds'} to run"
+    if not todo:
+        return f"{numbers.count(len(view.runs), 'seed')}, all run before"
+    if view.spec.params:
+        return f"{said}; how long that takes and how many seeds decide was measured at the defaults only"
+    return f"{said}, {expected_length(protocol, profile, todo)}; {planned(protocol, profile, len(view.runs))}"
 
 
 def write_page(view: "ExperimentView", out: Path) -> Path:

@@ -18,6 +18,8 @@ from claims.experiment import (
     RunState,
     Submission,
 )
+from claims.report import numbers
+from claims.report.experiments import expected_length, expected_minutes, planned
 
 TOY_BELOW = 50_000_000
 """Parameters; claims.claim.Scale.TOY."""
@@ -51,10 +53,17 @@ def choose(state: State, parts: Parts) -> dict[str, object]:
     return {"protocol": None if reason else family, "no_experiment": reason}
 
 
-def expected_minutes(protocol: ProtocolView, profile: str, seeds: int) -> float | None:
-    """Tell how long the seeds would take one after the other, or None when nobody measured it."""
-    seconds = protocol.seconds_per_seed.get(profile)
-    return None if seconds is None else seconds * seeds / 60
+def approval_question(protocol: ProtocolView, profile: str, seeds: int, approve_minutes: float) -> str | None:
+    """Ask whether to start an experiment, with what it takes and may give; None for one that may start unasked."""
+    minutes = expected_minutes(protocol, profile, seeds)
+    if minutes is not None and minutes <= approve_minutes:
+        return None
+    foretold = planned(protocol, profile, seeds)
+    return (
+        f"protocol {protocol.name} with {numbers.count(seeds, 'seed')} takes "
+        f"{expected_length(protocol, profile, seeds)}; the limit without asking is "
+        f"{numbers.duration(60 * approve_minutes)}. {foretold[0].upper()}{foretold[1:]}. Start it?"
+    )
 
 
 def approve(state: State, parts: Parts) -> dict[str, object]:
@@ -63,19 +72,11 @@ def approve(state: State, parts: Parts) -> dict[str, object]:
     name, job = state.get("protocol"), state["job"]
     if name is None or job["yes"] or not parts.protocols:
         return {}
-    minutes = expected_minutes(parts.protocols[name], job["profile"], job["seeds"])
-    if minutes is not None and minutes <= parts.approve_minutes:
+    asked = (parts.protocols[name], job["profile"], job["seeds"])
+    question = approval_question(*asked, parts.approve_minutes)
+    if question is None or interrupt({"claim_id": state["claim_id"], "question": question}) is True:
         return {}
-    length = "an unknown time" if minutes is None else f"about {minutes:.0f} minutes"
-    answer = interrupt(
-        {
-            "claim_id": state["claim_id"],
-            "question": f"protocol {name} with {job['seeds']} seeds takes {length}; the limit without asking is "
-            f"{parts.approve_minutes:.0f} minutes. Start it?",
-        }
-    )
-    if answer is True:
-        return {}
+    length = expected_length(*asked)
     reason = f"protocol {name} was not run: it would take {length}, and nobody approved that"
     parts.store.note_no_experiment(state["claim_id"], reason)
     return {"protocol": None, "no_experiment": reason}
@@ -98,7 +99,9 @@ def dispatch(state: State, parts: Parts) -> dict[str, object]:
     except (Retryable, Final) as exc:
         return _without(state, parts, f"protocol {name} was not run: {exc}")
     parts.store.put_experiment(view)
-    parts.watch(Step(state["claim_id"], "dispatch", f"{name} with {job['seeds']} seeds is {view.id}"))
+    foretold = planned(parts.protocols[name], job["profile"], job["seeds"])
+    sent = f"{name} with {numbers.count(job['seeds'], 'seed')} is {view.id}; {foretold}"
+    parts.watch(Step(state["claim_id"], "dispatch", sent))
     return {"experiment_id": view.id}
 
 

@@ -1,6 +1,6 @@
-"""What people must read of an experiment beside its primary effect: the other effects, and what it was told to do."""
+"""What people read of an experiment beside its primary effect: other effects, what was changed, what it takes."""
 
-from claims.experiment import Estimate, ExperimentResult, ExperimentView
+from claims.experiment import Estimate, ExperimentResult, ExperimentView, ProtocolView
 from claims.report import numbers
 
 BESIDE = "each interval stands alone, and none enters the outcome"
@@ -34,3 +34,35 @@ def departures(x: ExperimentView) -> str:
 
 DEFAULTS_SPEAK = "Names of arms and the sentences of the design speak of the defaults."
 """Stands beside what differs."""
+
+
+def expected_minutes(protocol: ProtocolView, profile: str, seeds: int) -> float | None:
+    """Tell how long the base and the seeds would take one after the other, or None when nobody measured it.
+
+    A base that was built before is kept, so that it may take less.
+    """
+    seconds = protocol.seconds_per_seed.get(profile)
+    return None if seconds is None else (protocol.base_seconds.get(profile, 0.0) + seconds * seeds) / 60
+
+
+def expected_length(protocol: ProtocolView, profile: str, seeds: int) -> str:
+    """Say how long that is."""
+    minutes = expected_minutes(protocol, profile, seeds)
+    return "an unknown time" if minutes is None else f"about {numbers.duration(60 * minutes)}"
+
+
+def seeds_needed(smallest_effect: float, n_seeds: int | None, max_seeds: int) -> str:
+    """Say what deciding takes. None: the registered most, `max_seeds`, do not suffice."""
+    many = f"about {numbers.count(n_seeds, 'seed')}" if n_seeds else f"more than the {max_seeds} seeds registered"
+    return f"telling an effect {abs(smallest_effect):g} above or below the smallest of interest takes {many}"
+
+
+def planned(protocol: ProtocolView, profile: str, n_seeds: int) -> str:
+    """Say, before an experiment starts, whether this many seeds will probably decide it."""
+    if profile not in protocol.seeds_to_decide:
+        return f"how many seeds decide was never measured for {protocol.name} at {profile}"
+    registered, needed = protocol.preregistration, protocol.seeds_to_decide[profile]
+    takes = seeds_needed(registered.smallest_effect, needed, registered.max_seeds)
+    if needed is not None and n_seeds >= needed:
+        return f"{takes}; {n_seeds} will probably decide"
+    return f"{takes}; {n_seeds} will probably leave it undecided"

@@ -40,6 +40,13 @@ def share(value: float) -> str:
     return "below 5 %" if steps <= 0 else f"about {steps} %"
 
 
+def duration(seconds: float) -> str:
+    """Print a length of time: seconds below two minutes, else minutes."""
+    if round(seconds) < 120:
+        return count(round(seconds), "second")
+    return count(round(seconds / 60), "minute")
+
+
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """Print a count with its noun in the right number."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

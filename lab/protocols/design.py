@@ -4,6 +4,7 @@ A protocol file declares its pre-registration and contrasts and says in `measure
 judgement below is the same for all: pure, without torch, and fixed before the first step.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,10 @@ MAX_SEEDS = 60
 """The budget of seeds that protocols register."""
 
 PLANNING_SD = 0.06
-"""Seed-to-seed standard deviation assumed when seeds are planned; pilots of the tiny profile gave 0.02 to 0.10."""
+"""Seed-to-seed standard deviation of a primary effect that is assumed where a protocol had no pilots."""
+
+PILOT_SEEDS = 6
+"""Seeds behind each `seed_sd`; as many degrees of freedom less one it keeps while real seeds come in."""
 
 MODELS = {"model": "revision", "small_model": "small_revision"}
 """Parameters that name a model, and those that pin it."""
@@ -132,6 +136,10 @@ class Design(ABC):
     seconds_per_seed: ClassVar[Mapping[str, float]] = {}
     """By profile, as lab/LOG.md measured: processor seconds of one seed on one thread, which is wall time where nothing
     else runs. Training the base, once, is not in it. `small` has none: it takes what the model that is named takes."""
+    base_seconds: ClassVar[Mapping[str, float]] = {}
+    """likewise, of building the base or bases"""
+    seed_sd: ClassVar[Mapping[str, float]] = {}
+    """by profile: standard deviation of the primary effect over `PILOT_SEEDS` seeds, which are in no figure"""
 
     @abstractmethod
     def measure(self, params: Any, bench: "Workbench") -> list[Measurement]:
@@ -148,6 +156,9 @@ class Design(ABC):
             defaults={name: defaults.model_dump() for name, defaults in self.profiles.items()},
             preregistration=self.registration,
             seconds_per_seed=dict(self.seconds_per_seed),
+            base_seconds=dict(self.base_seconds),
+            seed_sd=dict(self.seed_sd),
+            seeds_to_decide={profile: self._plan(profile) for profile in self.seed_sd},
         )
 
     def parameters(self, profile: str, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -169,14 +180,8 @@ class Design(ABC):
         registered = self.registration
         seeds = sorted(finished, key=lambda one: one.seed)
         alpha = registered.alpha
-        plan = statistics.seeds_to_decide(
-            smallest_effect=self.primary.smallest_effect,
-            alpha=alpha,
-            bound=self.primary.bound,
-            seed_sd=PLANNING_SD,
-            max_seeds=registered.max_seeds,
-        )
         numbers, differences = self._differences(seeds, self.primary)
+        plan = self._plan(spec.profile, differences)
         if not differences:
             return ExperimentResult(
                 outcome=Outcome.INVALID if seeds else Outcome.INCONCLUSIVE,
@@ -200,6 +205,21 @@ class Design(ABC):
             seeds_to_decide=None if end else plan,
             is_saturated=bool(end),
             scale_params=max((p for s in seeds if isinstance(p := s.record.get("scale_params"), int)), default=None),
+        )
+
+    def _plan(self, profile: str, differences: Sequence[float] = ()) -> int | None:
+        """Give the seeds that decide, from the spread of the pilots pooled with that of the seeds so far."""
+        squares, freedom = (PILOT_SEEDS - 1) * self.seed_sd.get(profile, PLANNING_SD) ** 2, PILOT_SEEDS - 1
+        if differences:
+            mean = sum(differences) / len(differences)
+            squares += sum((one - mean) ** 2 for one in differences)
+            freedom += len(differences) - 1
+        return statistics.seeds_to_decide(
+            smallest_effect=self.primary.smallest_effect,
+            alpha=self.registration.alpha,
+            bound=self.primary.bound,
+            seed_sd=round(math.sqrt(squares / freedom), 3),
+            max_seeds=self.registration.max_seeds,
         )
 
     def _parse(self, profile: str, params: Mapping[str, Scalar]) -> Parameters:
@@ -298,8 +318,9 @@ def _judge(
     if outcome is not Outcome.INCONCLUSIVE and waiting:
         return Outcome.INCONCLUSIVE, f"the positive control {waiting[0]} is not found yet; primary {numbers}"
     if outcome is Outcome.INCONCLUSIVE:
-        more = f"; planned for {plan} seeds" if plan else "; more seeds than registered may be needed"
-        return outcome, f"undecided: {numbers}{more}"
+        beside = f"an effect {abs(primary.smallest_effect):g} above or below the smallest of interest"
+        more = f"takes about {plan} seeds in all" if plan else "may take more seeds than are registered"
+        return outcome, f"undecided: {numbers}; telling {beside} {more}"
     return outcome, numbers
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.graph.dispatch import expected_minutes
 from agent.settings import Settings
+from claims.report.experiments import expected_minutes
 from lab.protocols.registry import get, protocols
 
 ROOT = Path(__file__).parents[2]

@@ -257,7 +257,8 @@ def test_a_long_experiment_asks_first_and_is_not_started_without_a_yes(held: Hel
 
     done = held.run(inquiry(claim("curated")), lab=lab, seconds_per_seed=3600, approve=refuse)
     assert lab.submitted == []
-    assert "240 minutes" in asked[0]
+    assert "takes about 240 minutes; the limit without asking is 30 minutes" in asked[0]
+    assert "How many seeds decide was never measured" in asked[0]
     assert "nobody approved" in (done.dossier.claims[0].no_experiment_because or "")
 
 

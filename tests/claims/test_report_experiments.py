@@ -2,10 +2,11 @@
 
 import pytest
 
-from claims.experiment import Estimate, ExperimentSpec, ExperimentView
+from claims.experiment import Estimate, ExperimentSpec, ExperimentView, ProtocolView
 from claims.report import markdown
-from claims.report.experiments import DEFAULTS_SPEAK, departures, says, secondary
+from claims.report.experiments import DEFAULTS_SPEAK, departures, expected_length, planned, says, secondary
 from claims.report.html import experiment_page, experiment_section
+from claims.report.numbers import duration
 from tests.dossiers import estimate, experiment, full
 
 LOSES = estimate(-0.27, 0.06, n=26).model_copy(
@@ -67,3 +68,37 @@ def test_what_differs_stands_on_the_page_and_in_the_report() -> None:
     assert "differs from the registered defaults: times=2 (10)" in experiment_page(seen)
     assert DEFAULTS_SPEAK in experiment_page(seen)
     assert DEFAULTS_SPEAK not in experiment_page(experiment())
+
+
+def offered(**more: object) -> ProtocolView:
+    fields = {"name": "data-quantity", "version": 1, "title": "t", "family": "f", "profiles": ("tiny", "small")}
+    seen = {**fields, "preregistration": experiment().preregistration, "seconds_per_seed": {"tiny": 14.0}, **more}
+    return ProtocolView.model_validate(seen)
+
+
+@pytest.mark.parametrize(
+    ("profile", "needed", "said"),
+    [
+        ("tiny", 8, "takes about 8 seeds; 8 will probably decide"),
+        ("tiny", 23, "takes about 23 seeds; 8 will probably leave it undecided"),
+        ("tiny", None, "takes more than the 60 seeds registered; 8 will probably leave it undecided"),
+        ("small", 23, "how many seeds decide was never measured for data-quantity at small"),
+    ],
+)
+def test_what_an_experiment_will_probably_come_to_is_said_before_it_starts(
+    profile: str, needed: int | None, said: str
+) -> None:
+    registered = experiment().preregistration.model_copy(update={"max_seeds": 60, "smallest_effect": -0.05})
+    protocol = offered(preregistration=registered, seeds_to_decide={"tiny": needed})
+    assert planned(protocol, profile, 8).endswith(said)
+    if profile == "tiny":
+        assert planned(protocol, profile, 8).startswith("telling an effect 0.05 above or below the smallest")
+
+
+def test_the_length_of_an_experiment_holds_the_base_and_is_never_none_at_all() -> None:
+    assert expected_length(offered(), "tiny", 8) == "about 112 seconds"
+    assert expected_length(offered(base_seconds={"tiny": 70.0}), "tiny", 8) == "about 3 minutes"
+    assert expected_length(offered(), "small", 8) == "an unknown time"
+    assert [duration(s) for s in (0.2, 1, 20, 119.4, 121, 7200)] == [
+        "0 seconds", "1 second", "20 seconds", "119 seconds", "2 minutes", "120 minutes",
+    ]  # fmt: skip

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from agent.cli.effects import WIDTH, plot_lines
-from agent.cli.lab import show_experiment, write_page
+from agent.cli.lab import foretell, show_experiment, write_page
 from claims.errors import InputError
-from claims.experiment import ExperimentSpec, SeedEffect
+from claims.experiment import ExperimentSpec, ProtocolView, RunState, RunView, SeedEffect
 from claims.report.plots import effect_by_seed
 from tests.dossiers import estimate, experiment
 
@@ -86,3 +86,28 @@ def test_a_page_that_cannot_be_written_is_an_input_error_that_names_it(tmp_path:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"exp-0123456789ab\.html"):
         write_page(experiment(), tmp_path / "taken")
+
+
+def test_before_seeds_run_it_is_said_what_those_that_are_left_take_and_may_decide() -> None:
+    shown = experiment()
+    protocol = ProtocolView(
+        name="data-quantity",
+        version=1,
+        title="t",
+        family="f",
+        profiles=("tiny",),
+        preregistration=shown.preregistration,
+        seconds_per_seed={"tiny": 14.0},
+        seeds_to_decide={"tiny": 30},
+    )
+    runs = [
+        RunView(id=f"run-{i}", spec=shown.spec.run(i), state=RunState.SUCCEEDED if i < 3 else RunState.QUEUED)
+        for i in range(8)
+    ]
+    said = foretell(protocol, shown.model_copy(update={"runs": tuple(runs)}))
+    assert said.startswith("5 of 8 seeds to run, about 70 seconds; telling an effect")
+    assert said.endswith("takes about 30 seeds; 8 will probably leave it undecided")
+    assert foretell(protocol, shown.model_copy(update={"runs": tuple(runs[:3])})) == "3 seeds, all run before"
+    changed = shown.spec.model_copy(update={"params": {"times": 2}})
+    other = foretell(protocol, shown.model_copy(update={"runs": tuple(runs[3:]), "spec": changed}))
+    assert other == "5 seeds to run; how long that takes and how many seeds decide was measured at the defaults only"

@@ -201,6 +201,17 @@ def test_examples_in_context_no_longer_support_by_being_as_perfect_as_tuning():
     assert result.seeds_to_decide is None
 
 
+def test_seeds_that_differ_more_than_the_pilots_take_more_to_decide():
+    protocol = get("data-quantity")
+    alike = protocol.analyse(spec(protocol.name), seeds(protocol, primary=-0.05))
+    assert alike.seeds_to_decide is not None
+    assert f"takes about {alike.seeds_to_decide} seeds in all" in alike.reason
+    apart = seeds(protocol, primary=0.25)[:7] + seeds(protocol, primary=-0.35)[7:]
+    wild = protocol.analyse(spec(protocol.name), apart)
+    assert wild.seeds_to_decide is None or wild.seeds_to_decide > alike.seeds_to_decide
+    assert (wild.seeds_to_decide is None) == ("may take more seeds than are registered" in wild.reason)
+
+
 def test_what_was_not_measured_is_not_counted_as_nothing():
     protocol = get("data-quantity")
     assert protocol.analyse(spec("data-quantity"), []).outcome is Outcome.INCONCLUSIVE
