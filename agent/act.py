@@ -126,7 +126,8 @@ class OneClaim:
         parts = Parts(store=self.store, sources={}, judge=open_judge("local", self.settings), clock=self.clock)
         found = evidence_of(claim, view, parts)
         self.store.add_evidence([found])
-        self.store.record_verdict(decide(claim, self.store.evidence(claim.id), self.clock.now().date()))
+        evidence = self.store.evidence(claim.id, superseded=True)
+        self.store.record_verdict(decide(claim, evidence, self.clock.now().date()))
         return f"{view.id} is {found.outcome}: {found.summary} [{found.id}] {self._moved(claim, before)}"
 
     def _kind(self, claim: Claim) -> str:

@@ -174,17 +174,7 @@ def run_bench(lines: Iterable[str], papers: LooksUp, judge: Judge, decide: Decid
         discarded += sum(a.discarded_quotes for a in assessed.values())
         as_of = item.as_of or max((p.published.end for p in there), default=date.max)
         evidence = [
-            PaperEvidence(
-                claim_id=item.claim.id,
-                paper_id=p.id,
-                paper_digest=p.text_digest,
-                published=p.published,
-                authors=p.authors,
-                withdrawn=p.withdrawn,
-                source=p.source,
-                assessment=assessed[p.id],
-                judged_at=datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC),
-            )
+            PaperEvidence.of(item.claim.id, p, assessed[p.id], datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC))
             for p in there
         ]
         verdict = decide(item.claim, evidence, as_of)

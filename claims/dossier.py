@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from claims.claim import Claim
-from claims.evidence import Evidence
+from claims.evidence import Evidence, PaperEvidence
 from claims.experiment import ExperimentView
 from claims.grounding import Grounding
 from claims.inquiry import Inquiry
@@ -42,8 +42,10 @@ class Dossier(BaseModel):
     """oldest first"""
     evidence: tuple[Evidence, ...] = ()
     """current stance per paper and judge rank, experiments included"""
+    superseded: tuple[PaperEvidence, ...] = ()
+    """stances on earlier texts of those papers, where a revision brought another one"""
     papers: dict[str, Paper] = {}
-    """every paper that evidence or grounding names, by id"""
+    """every paper that evidence, an anchor or a grounding names, by id"""
     experiments: tuple[ExperimentView, ...] = ()
     no_experiment_because: str | None = None
     """why there is none: `no protocol`, `--no-lab`, lab gone"""

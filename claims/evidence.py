@@ -107,6 +107,23 @@ class Assessment(BaseModel):
     judge: JudgeRef
 
 
+class Revision(BaseModel):
+    """That a paper's text changed, and its stance with it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    on: date
+    """the day of the version that brought the stance"""
+    was: Stance
+    """of the text before it"""
+    was_id: str
+    """evidence id of that stance"""
+    was_version: int | None = None
+    """number of the version that was judged then; None when the source did not list versions"""
+    was_on: date
+    """the day of that version"""
+
+
 class PaperEvidence(BaseModel):
     """A stance of one paper version on one claim, with the facts of the paper that the verdict rule needs."""
 
@@ -122,6 +139,12 @@ class PaperEvidence(BaseModel):
     authors: tuple[str, ...] = ()
     withdrawn: bool = False
     """as known now; a withdrawn paper stops counting"""
+    version: int | None = None
+    """number of the newest version when its text was judged; None when the source does not list versions"""
+    version_on: date | None = None
+    """the day of that version; None when the source does not say"""
+    revised: Revision | None = None
+    """what the text before was said to say, where that was another stance; as known now, filled in by the store"""
     source: Source
     assessment: Assessment
     judged_at: datetime
@@ -133,10 +156,32 @@ class PaperEvidence(BaseModel):
         a = self.assessment
         return _evidence_id([self.claim_id, self.paper_id, self.paper_digest, a.judge.name, a.judge.version, a.stance])
 
+    @classmethod
+    def of(cls, claim_id: str, paper: Paper, assessment: Assessment, judged_at: datetime) -> "PaperEvidence":
+        """Bind an assessment to the facts of the paper that was judged."""
+        return cls(
+            claim_id=claim_id,
+            paper_id=paper.id,
+            paper_digest=paper.text_digest,
+            published=paper.published,
+            authors=paper.authors,
+            withdrawn=paper.withdrawn,
+            version=paper.latest_version,
+            version_on=paper.updated_on,
+            source=paper.source,
+            assessment=assessment,
+            judged_at=judged_at,
+        )
+
     @property
     def stance(self) -> Stance:
         """The judge's stance."""
         return self.assessment.stance
+
+    @property
+    def counts_from(self) -> date:
+        """The day from which the paper says this: of v1, or of the revision that brought the stance."""
+        return max(self.published.start, self.revised.on) if self.revised else self.published.start
 
 
 class ExperimentEvidence(BaseModel):

@@ -21,7 +21,7 @@ from claims.ids import ClaimId, digest
 from claims.parts import split
 from claims.voices import voices
 
-RULE_VERSION = "1"
+RULE_VERSION = "2"
 """Raise it whenever the rule or a threshold changes."""
 
 
@@ -114,7 +114,7 @@ class _Counted(NamedTuple):
     covers: bool
     """whether it speaks about the whole of the claim's scope"""
     on: date
-    """the day it is dated"""
+    """the day from which it counts"""
     authors: tuple[str, ...]
 
 
@@ -291,7 +291,7 @@ def _sort(claim: Claim, evidence: Sequence[Evidence], as_of: date, t: Thresholds
         key = item.paper_id if isinstance(item, PaperEvidence) else item.experiment_id
         earlier = held.get(key)
         if earlier is not None and earlier.id != item.id and _takes_a_stand(earlier):
-            not_counted[earlier.id] = "a later or better word on the same paper or experiment counts instead"
+            not_counted[earlier.id] = _replaced(earlier, item)
         held[key] = item
 
     counted: list[_Counted] = []
@@ -309,7 +309,7 @@ def _sort(claim: Claim, evidence: Sequence[Evidence], as_of: date, t: Thresholds
             continue
         a = item.assessment
         stance = a.leaning if a.unsure and a.leaning else a.stance
-        it = _Counted(item.id, stance, a.confidence, True, item.published.start, item.authors)
+        it = _Counted(item.id, stance, a.confidence, True, item.counts_from, item.authors)
         if a.unsure:
             unsure.append(it._replace(weight=max(a.confidence, t.confidence_floor)))
         elif a.confidence < t.confidence_floor:
@@ -334,7 +334,7 @@ def _reading_order(item: Evidence) -> tuple[object, ...]:
     if isinstance(item, PaperEvidence):
         a = item.assessment
         facts = (a.confidence, a.unsure, str(a.leaning), len(a.quotes), str(item.published), item.authors)
-        return (0, JUDGE_RANK[a.judge.name], item.judged_at.timestamp(), item.id, *facts)
+        return (0, JUDGE_RANK[a.judge.name], item.judged_at.timestamp(), item.counts_from, item.id, *facts)
     seeds = item.estimate.n_seeds if item.estimate else 0
     alpha = item.estimate.alpha if item.estimate else 0.0
     return (1, seeds, item.measured_on.toordinal(), item.id, alpha, item.scope.scale, str(item.scope.family))
@@ -361,7 +361,16 @@ def _out_of_range(claim: Claim, item: Evidence, as_of: date) -> str | None:
         return f"its date {item.published} is not certainly after the claim's {claim.asserted_on}"
     if item.published.start > as_of:
         return f"its date {item.published} is after {as_of}"
+    if item.counts_from > as_of:
+        return f"it stands in a text of {item.counts_from}, after {as_of}"
     return None
+
+
+def _replaced(earlier: Evidence, later: Evidence) -> str:
+    """Say why an earlier word on a paper or experiment does not count beside a later one."""
+    if isinstance(later, PaperEvidence) and later.revised is not None and later.revised.was_id == earlier.id:
+        return f"its text was revised on {later.revised.on}: {later.stance} now"
+    return "a later or better word on the same paper or experiment counts instead"
 
 
 def _not_credible(claim: Claim, item: Evidence, withdrawn: set[str]) -> str | None:

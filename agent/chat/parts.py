@@ -241,7 +241,7 @@ def mind(w: Writer, view: ClaimView) -> None:
 
 def tipping(view: ClaimView, verdict: Verdict, stance: Stance, most: int = 8) -> tuple[int, VerdictKind] | None:
     """Find how many imagined independent papers of one stance give another verdict, and which; None up to `most`."""
-    held: list[Evidence] = list(view.dossier.evidence)
+    held: list[Evidence] = [*view.dossier.superseded, *view.dossier.evidence]
     for n in range(1, most + 1):
         held.append(_imagined(view, verdict.as_of, stance, n))
         kind = decide(view.claim, held, verdict.as_of).kind

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from claims.dossier import Dossier
+    from claims.paper import Paper
 
 DAY = click.DateTime(["%Y-%m-%d"])
 FORMATS = ("md", "html", "json", "csv", "bib", "cff", "crate")
@@ -85,11 +86,16 @@ def show(ctx: click.Context, claim: str, as_of: Any, as_json: bool) -> int:
 def show_dossier(d: "Dossier") -> None:
     """Print a claim with its ground."""
     from claims.report import phrases
-    from claims.report.view import claim_view
+    from claims.report.view import claim_view, was
 
     out = console()
     out.print(plain(d.claim.text))
     out.print(f"{d.claim.id}, asserted {d.claim.asserted_on}, family {d.claim.scope.family or 'none'}\n")
+    ground = [*(anchor.arxiv_id for anchor in d.claim.anchors), *(g.paper_id for g in d.groundings)]
+    for paper_id in dict.fromkeys(ground):
+        paper = d.papers.get(paper_id or "")
+        if paper and paper.withdrawn:
+            out.print(f"its ground arXiv:{paper.id}, {plain(paper.title, 100)}: {plain(_withdrawal(paper), 220)}\n")
     if not d.history:
         out.print("no verdict yet")
     for held in d.history:
@@ -105,19 +111,26 @@ def show_dossier(d: "Dossier") -> None:
         if v.rests_on_unsure:
             out.print(f"unsure stances could change it; read first: {', '.join(v.read_first)}")
     out.print()
+    not_counted = d.current.verdict.not_counted if d.current else {}
     order = {"contradicts": 0, "qualifies": 1, "supports": 2}
-    papers = [e for e in d.evidence if e.kind == "paper" and e.assessment.stance.value in order]
+    papers = [e for e in d.evidence if e.kind == "paper" and (e.assessment.stance.value in order or e.revised)]
     # Ties by paper: the order of recording depends on which claim was weighed first.
     for e in sorted(
-        papers, key=lambda e: (order[e.assessment.stance.value], -e.assessment.confidence, e.paper_id or "")
+        papers, key=lambda e: (order.get(e.assessment.stance.value, 3), -e.assessment.confidence, e.paper_id or "")
     ):
         paper = d.papers.get(e.paper_id)
         a = e.assessment
+        revised = f", revised {e.revised.on}" if e.revised else ""
         out.print(
-            f"{e.id}  {a.stance.value} {a.confidence:.2f} ({a.judge.name.value})  arXiv:{e.paper_id} {e.published}"
+            f"{e.id}  {a.stance.value} {a.confidence:.2f} ({a.judge.name.value})  "
+            f"arXiv:{e.paper_id} {e.published}{revised}"
         )
         if paper:
             out.print(f"    {plain(paper.title, 100)}")
+        if why := _withdrawal(paper) if e.withdrawn else not_counted.get(e.id):
+            out.print(f"    does not count: {plain(why, 220)}")
+        if e.revised:
+            out.print(f"    {was(e.revised)} ({e.revised.was_id})")
         for quote in a.quotes:
             whose = "our summary" if quote.field.value == "finding" else quote.field.value
             out.print(f"    {whose}: “{plain(quote.text, 220)}”")
@@ -132,6 +145,13 @@ def show_dossier(d: "Dossier") -> None:
     out.print(f"\n{neutral} papers take no stand; the judge was unsure of {unsure} of them")
     for place, what in sorted({(s.source.value, s.could_not_look) for s in d.searches if s.could_not_look}):
         out.print(f"could not look in {place}: {plain(what or '', 140)}")
+
+
+def _withdrawal(paper: "Paper | None") -> str:
+    """Say that a paper was withdrawn, in the words of its record; empty when it was not."""
+    if paper is None or not paper.withdrawn:
+        return ""
+    return f"the paper was withdrawn: “{paper.withdrawn_because}”" if paper.withdrawn_because else "it was withdrawn"
 
 
 @click.command("report")

@@ -86,7 +86,7 @@ def weigh(ctx: click.Context, claim: str, person: str | None, limit: int, as_jso
         questions = questions_for(held, store, limit)
         given = ask_all(held, questions, person, store, clock)
         before = store.dossier(held.id).current
-        verdict = decide(held, store.evidence(held.id), clock.now().date())
+        verdict = decide(held, store.evidence(held.id, superseded=True), clock.now().date())
         if given:
             store.record_verdict(verdict)
     if as_json:
@@ -153,19 +153,7 @@ def ask_all(
                 proposed=question.proposed,
             )
             store.add_evidence(given[-1:])
-            given.append(
-                PaperEvidence(
-                    claim_id=claim.id,
-                    paper_id=question.paper.id,
-                    paper_digest=question.paper.text_digest,
-                    published=question.paper.published,
-                    authors=question.paper.authors,
-                    withdrawn=question.paper.withdrawn,
-                    source=question.paper.source,
-                    assessment=assessment,
-                    judged_at=clock.now(),
-                )
-            )
+            given.append(PaperEvidence.of(claim.id, question.paper, assessment, clock.now()))
             undo_to = at
         at += 1
     store.add_evidence(given[-1:])

@@ -90,7 +90,7 @@ def judge_again(store: "Store", settings: "Settings", clock: "Clock") -> dict[st
         assert isinstance(n, int)
         n_judged += n
         before = store.verdicts(claim.id)
-        verdict = decide(claim, store.evidence(claim.id), clock.now().date())
+        verdict = decide(claim, store.evidence(claim.id, superseded=True), clock.now().date())
         store.record_verdict(verdict)
         was = before[-1].verdict.kind.value if before else "undecided"
         if was != verdict.kind.value:

@@ -25,4 +25,5 @@ def record(state: State, parts: Parts) -> dict[str, object]:
 def current_verdict(state: State, parts: Parts) -> Verdict:
     """Decide from the store; pure given what is held."""
     claim = parts.store.claim(state["claim_id"])
-    return decide(claim, parts.store.evidence(claim.id), date.fromisoformat(state["job"]["as_of"]))
+    evidence = parts.store.evidence(claim.id, superseded=True)
+    return decide(claim, evidence, date.fromisoformat(state["job"]["as_of"]))

@@ -68,14 +68,4 @@ def evidence_of(claim: Claim, paper: Paper, assessment: Assessment, parts: Parts
         assessment = assessment.model_copy(
             update={"quotes": kept, "discarded_quotes": assessment.discarded_quotes + lost}
         )
-    return PaperEvidence(
-        claim_id=claim.id,
-        paper_id=paper.id,
-        paper_digest=paper.text_digest,
-        published=paper.published,
-        authors=paper.authors,
-        withdrawn=paper.withdrawn,
-        source=paper.source,
-        assessment=assessment,
-        judged_at=parts.clock.now(),
-    )
+    return PaperEvidence.of(claim.id, paper, assessment, parts.clock.now())

@@ -156,7 +156,7 @@ def _decide(claim: Claim, night: Night) -> None:
         history = night.store.verdicts(claim.id)
         if history and history[-1].verdict.as_of > night.wish.until:
             return
-        verdict = decide(claim, night.store.evidence(claim.id), night.wish.until)
+        verdict = decide(claim, night.store.evidence(claim.id, superseded=True), night.wish.until)
         night.store.record_verdict(verdict)
         before = history[-1].verdict.kind if history else None
         step["verdict"] = verdict.kind.value

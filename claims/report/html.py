@@ -118,6 +118,7 @@ def environment(frame: Frame = REPORT) -> Environment:
         "MEANING": view.MEANING,
         "WINDOW_MONTHS": view.WINDOW_MONTHS,
         "whose_words": view.whose_words,
+        "was": view.was,
         "evidence_over_time": plots.evidence_over_time,
         "effect_by_seed": plots.effect_by_seed,
         "NARROW": plots.NARROW,

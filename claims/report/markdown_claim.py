@@ -95,7 +95,10 @@ def cite(row: Row, papers: Container[str]) -> str:
 
 
 def quotes(row: Row, papers: Container[str], indent: str) -> Iterator[str]:
-    """Write the words that a piece of evidence rests on, and whose they are."""
+    """Write the words that a piece of evidence rests on, whose they are, and what an earlier text was said to say."""
+    if row.was:
+        yield f"{indent}{row.was[:1].upper()}{row.was[1:]}."
+        yield ""
     for quote in row.quotes:
         yield f"{indent}> “{safe(quote.text, papers)}” — {whose_words(quote)}"
         yield ""
@@ -116,6 +119,7 @@ def _evidence(v: ClaimView, papers: Container[str]) -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
     for row in shown:
         stance = f"unsure ({row.leaning or 'no leaning'})" if row.unsure else str(row.stance)
+        stance += f"; {row.was}" if row.was else ""
         sure = numbers.share(row.confidence) if row.confidence is not None else "see interval"
         counted = "yes" if row.counted else f"no: {safe(row.why_not, ())}" if row.why_not else "no"
         e = row.evidence

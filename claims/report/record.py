@@ -12,6 +12,7 @@ def render(dossier: InquiryDossier) -> str:
     """Write the dossier as one JSON document, with every evidence's id. ASCII only, so that no character is hidden."""
     body = dossier.model_dump(mode="json")
     for one, held in zip(body["claims"], dossier.claims, strict=True):
-        for row, evidence in zip(one["evidence"], held.evidence, strict=True):
-            row["id"] = evidence.id
+        for rows, evidence in ((one["evidence"], held.evidence), (one["superseded"], held.superseded)):
+            for row, item in zip(rows, evidence, strict=True):
+                row["id"] = item.id
     return json.dumps({"schema": SCHEMA, **body}, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"

@@ -10,7 +10,8 @@ from claims.report.view import Row, view_of, whose_words
 COLUMNS = (
     "claim_id claim asserted_on verdict as_of evidence_id kind date stance counted why_not_counted unsure leaning "
     "confidence judge judge_version paper_id title authors withdrawn source quote whose_words explanation "
-    "experiment_id protocol profile outcome effect low high coverage n_seeds smallest_effect interval_method"
+    "experiment_id protocol profile outcome effect low high coverage n_seeds smallest_effect interval_method "
+    "revised_on stance_before"
 ).split()
 """The header line."""
 
@@ -55,7 +56,7 @@ def _cells(row: Row) -> dict[str, object]:
     cells: dict[str, object] = {
         "evidence_id": e.id,
         "kind": e.kind,
-        "date": row.dated,
+        "date": str(e.published) if isinstance(e, PaperEvidence) else row.dated,
         "stance": row.stance,
         "counted": row.counted,
         "why_not_counted": row.why_not,
@@ -72,6 +73,8 @@ def _cells(row: Row) -> dict[str, object]:
             "quote": " […] ".join(q.text for q in row.quotes),
             "whose_words": "; ".join(dict.fromkeys(whose_words(q) for q in row.quotes)),
             "explanation": e.assessment.explanation,
+            "revised_on": e.revised.on if e.revised else "",
+            "stance_before": e.revised.was if e.revised else "",
         }
         if row.paper is not None:
             cells |= {"paper_id": row.paper.id, "title": row.paper.title, "authors": "; ".join(row.paper.authors)}

@@ -27,8 +27,8 @@ def steps(claim: Claim, evidence: Sequence[Evidence], as_of: date) -> tuple[Step
     # A neutral word of a better judge on the same paper silences it; every other neutral one changes nothing.
     heard = [e for e in evidence if not isinstance(e, PaperEvidence) or e.paper_id in spoken_of]
     dates: dict[date, StatedDate] = {}
-    for e in standing:
-        stated = e.published if isinstance(e, PaperEvidence) else StatedDate.day(e.measured_on)
+    for e in heard:
+        stated = _dated(e)
         dates[stated.start] = max(stated, dates.get(stated.start, stated), key=lambda known: known.end)
     out = [Step(min(claim.asserted_on.end, as_of), VerdictKind.UNTESTED, str(claim.asserted_on))]
     for day in sorted(d for d in dates if claim.asserted_on.end < d <= as_of):
@@ -36,6 +36,14 @@ def steps(claim: Claim, evidence: Sequence[Evidence], as_of: date) -> tuple[Step
         if kind is not out[-1].kind:
             out.append(Step(day, kind, str(dates[day])))
     return tuple(out)
+
+
+def _dated(evidence: Evidence) -> StatedDate:
+    """Give the day from which it counts, as exactly as it is known."""
+    if not isinstance(evidence, PaperEvidence):
+        return StatedDate.day(evidence.measured_on)
+    published, day = evidence.published, evidence.counts_from
+    return published if day == published.start else StatedDate.day(day)
 
 
 def takes_a_stand(evidence: Evidence) -> bool:

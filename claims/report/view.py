@@ -10,7 +10,7 @@ from datetime import date
 
 from claims.claim import Claim
 from claims.dossier import Dossier, HeldVerdict, InquiryDossier
-from claims.evidence import Evidence, ExperimentEvidence, PaperEvidence, Quote, Stance
+from claims.evidence import Evidence, ExperimentEvidence, PaperEvidence, Quote, Revision, Stance
 from claims.experiment import Outcome
 from claims.grounding import Grounding, GroundingStatus
 from claims.paper import Paper, TextField
@@ -67,15 +67,22 @@ class Row:
 
     @property
     def on(self) -> date:
-        """The day it is dated."""
+        """The day from which it counts."""
         e = self.evidence
-        return e.published.start if isinstance(e, PaperEvidence) else e.measured_on
+        return e.counts_from if isinstance(e, PaperEvidence) else e.measured_on
 
     @property
     def dated(self) -> str:
         """The date with the precision that it is known in."""
         e = self.evidence
-        return str(e.published) if isinstance(e, PaperEvidence) else e.measured_on.isoformat()
+        if isinstance(e, ExperimentEvidence):
+            return e.measured_on.isoformat()
+        return f"{e.published}, revised {e.revised.on}" if e.revised else str(e.published)
+
+    @property
+    def was(self) -> str:
+        """What the text before was said to say; empty when no revision changed the stance."""
+        return was(self.evidence.revised) if isinstance(self.evidence, PaperEvidence) else ""
 
     @property
     def confidence(self) -> float | None:
@@ -130,6 +137,14 @@ def whose_words(quote: Quote) -> str:
         TextField.ABSTRACT: "paper's own words",
         TextField.FINDING: "our summary, not the paper's words",
     }[quote.field]
+
+
+def was(revision: Revision | None) -> str:
+    """Say what a text before this one was said to say; empty when no revision changed the stance."""
+    if revision is None:
+        return ""
+    text = f"version {revision.was_version}" if revision.was_version else f"{revision.was_on}"
+    return f"was: {revision.was}, in the text of {text}"
 
 
 @dataclass(frozen=True)
@@ -198,8 +213,8 @@ class ClaimView:
 
     def listed(self, most: int) -> tuple[Row, ...]:
         """Give what counts or would have, then the unsure, then a few silent ones."""
-        told = [r for r in self.rows if r.counted or r.why_not]
-        rest = [r for r in self.rows if not (r.counted or r.why_not)]
+        told = [r for r in self.rows if r.counted or r.why_not or r.was]
+        rest = [r for r in self.rows if not (r.counted or r.why_not or r.was)]
         unsure = [r for r in rest if r.unsure]
         silent = sorted((r for r in rest if not r.unsure), key=lambda r: (r.confidence or 0.0, r.evidence.id))
         return tuple((told + unsure)[: most - MAX_SILENT] + silent[:MAX_SILENT])
@@ -331,7 +346,7 @@ def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
         support=_pick(by_id, verdict.support[:MAX_SUPPORT] if verdict else ()),
         recent=tuple(sorted(recent, key=_strength)),
         read_first=_pick(by_id, verdict.read_first if verdict else ()),
-        path=steps(dossier.claim, dossier.evidence, as_of),
+        path=steps(dossier.claim, (*dossier.superseded, *dossier.evidence), as_of),
         window=window,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -12,6 +12,7 @@ from claims.errors import NotHeld, QuoteMismatch
 from claims.evidence import JUDGE_RANK, Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence
 from claims.experiment import ExperimentView
 from claims.ids import digest
+from claims.revision import words
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
 from claims.store.papers import PAPERS, WITHDRAWALS, load_texts
@@ -20,6 +21,19 @@ from claims.tables import EvidenceRow, ExperimentRow, table
 
 EVIDENCE = table(EvidenceRow)
 EXPERIMENTS = table(ExperimentRow)
+
+
+class Held(NamedTuple):
+    """The evidence of one claim, in the order it was recorded."""
+
+    current: list[PaperEvidence | ExperimentEvidence]
+    """what counts: one stance a paper, one outcome an experiment; or everything"""
+    superseded: list[PaperEvidence]
+    """stances on earlier texts of those papers, where a later text was given another"""
+
+
+NOTHING = Held([], [])
+"""of a claim on which nothing is held"""
 
 _READ = TypeAdapter[PaperEvidence | ExperimentEvidence](Evidence)
 
@@ -52,15 +66,24 @@ class EvidenceShelf:
         return len(rows)
 
     def evidence(
-        self, claim_id: str, *, as_of: datetime | date | None = None, everything: bool = False
+        self,
+        claim_id: str,
+        *,
+        as_of: datetime | date | None = None,
+        everything: bool = False,
+        superseded: bool = False,
     ) -> list[PaperEvidence | ExperimentEvidence]:
         """Give a claim's evidence as held at a moment, in the order it was recorded.
 
         One stance per paper: the best judge's (`JUDGE_RANK`), newest within a rank; and per experiment the
-        one with most seeds. `everything` gives every stance ever recorded. `withdrawn` is as known at that moment.
+        one with most seeds. `superseded` puts before them what that judge said of earlier texts of the same papers,
+        where a revision brought another stance: a verdict as of a day before it rests on those. `everything` gives
+        every stance ever recorded. `withdrawn` and `revised` are as known at that moment.
         """
         with self.door.reading() as connection:
-            return load_evidence(connection, [claim_id], moment(as_of), everything=everything).get(claim_id, [])
+            found = load_evidence(connection, [claim_id], moment(as_of), everything=everything)
+        held = found.get(claim_id, NOTHING)
+        return [*held.superseded, *held.current] if superseded else [*held.current]
 
     def evidence_by_id(self, id: str) -> PaperEvidence | ExperimentEvidence:
         """Give one piece of evidence. Raises NotHeld."""
@@ -208,16 +231,15 @@ def _check_quotes(connection: sa.Connection, items: Sequence[PaperEvidence]) -> 
 
 def load_evidence(
     connection: sa.Connection, claim_ids: Sequence[str], at: datetime | None, *, everything: bool = False
-) -> dict[str, list[PaperEvidence | ExperimentEvidence]]:
-    """Read evidence by claim, in the order it was recorded."""
+) -> dict[str, Held]:
+    """Read evidence by claim."""
     e = EVIDENCE.c
-    query = sa.select(e.seq, e.claim_id, e.kind, e.paper_id, e.experiment_id, e.judge_name, e.weight).where(
-        e.claim_id.in_(claim_ids)
-    )
+    columns = (e.seq, e.claim_id, e.kind, e.paper_id, e.paper_digest, e.experiment_id, e.judge_name, e.weight)
+    query = sa.select(*columns).where(e.claim_id.in_(claim_ids))
     if at is not None:
         query = query.where(e.recorded_at <= at)
     rows = connection.execute(query.order_by(e.seq)).all()
-    chosen = [row.seq for row in rows]
+    chosen, earlier = [row.seq for row in rows], dict[int, list[int]]()
     if not everything:
         best: dict[tuple[str, str], tuple[float, int]] = {}
         for row in rows:
@@ -225,16 +247,38 @@ def load_evidence(
             rank = float(JUDGE_RANK[JudgeName(row.judge_name)]) if row.judge_name else row.weight
             best[key] = max(best.get(key, (-1.0, 0)), (rank, row.seq))
         chosen = sorted(seq for _, seq in best.values())
+        earlier = _before_revisions(rows, set(chosen))
     withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
-    found: dict[str, list[PaperEvidence | ExperimentEvidence]] = {}
-    for part in in_parts(chosen):
-        documents = sa.select(e.document).where(e.seq.in_(part)).order_by(e.seq)
-        for document in connection.scalars(documents):
+    items: dict[int, PaperEvidence | ExperimentEvidence] = {}
+    for part in in_parts([*chosen, *(seq for seqs in earlier.values() for seq in seqs)]):
+        for seq, document in connection.execute(sa.select(e.seq, e.document).where(e.seq.in_(part))):
             item = _READ.validate_json(document)
             if isinstance(item, PaperEvidence) and item.withdrawn != (item.paper_id in withdrawn):
                 item = item.model_copy(update={"withdrawn": item.paper_id in withdrawn})
-            found.setdefault(item.claim_id, []).append(item)
+            items[seq] = item
+    found: dict[str, Held] = {}
+    for seq in chosen:
+        item = items[seq]
+        held = found.setdefault(item.claim_id, Held([], []))
+        if seq in earlier:
+            said = [one for n in (*earlier[seq], seq) if isinstance(one := items[n], PaperEvidence)]
+            item, superseded = words(said)
+            held.superseded.extend(superseded)
+        held.current.append(item)
     return found
+
+
+def _before_revisions(rows: Sequence[sa.Row[*tuple[Any, ...]]], chosen: set[int]) -> dict[int, list[int]]:
+    """Give, for each chosen stance on a paper of several texts, what the same judge said before it, oldest first."""
+    said: dict[tuple[str, str, str], list[sa.Row[*tuple[Any, ...]]]] = {}
+    for row in rows:
+        if row.kind == "paper":
+            said.setdefault((row.claim_id, row.paper_id, row.judge_name), []).append(row)
+    return {
+        own[-1].seq: [row.seq for row in own[:-1]]
+        for own in said.values()
+        if own[-1].seq in chosen and len({row.paper_digest for row in own}) > 1
+    }
 
 
 def _withdrawn(connection: sa.Connection, paper_ids: Sequence[str], at: datetime | None) -> set[str]:

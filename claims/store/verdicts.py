@@ -25,7 +25,7 @@ from claims.store.claims import (
     require,
 )
 from claims.store.engine import Door
-from claims.store.evidence import EXPERIMENTS, load_evidence, load_experiments
+from claims.store.evidence import EXPERIMENTS, NOTHING, load_evidence, load_experiments
 from claims.store.papers import load_papers
 from claims.store.rows import in_parts, moment
 from claims.tables import ConfirmationRow, Moment, VerdictRow, table
@@ -194,33 +194,40 @@ def _load_verdicts(
 
 def _dossiers(connection: sa.Connection, claim_ids: Sequence[str], at: datetime | None) -> list[Dossier]:
     query = sa.select(CLAIMS.c.id, CLAIMS.c.document).where(CLAIMS.c.id.in_(claim_ids))
-    documents = {row.id: row.document for row in connection.execute(query)}
+    claims = {row.id: Claim.model_validate_json(row.document) for row in connection.execute(query)}
     verdicts = _load_verdicts(connection, claim_ids, at)
     evidence = load_evidence(connection, claim_ids, at)
     searches = load_searches(connection, claim_ids, at)
     notes = load_notes(connection, claim_ids, at)
     experiments = load_experiments(connection, EXPERIMENTS.c.claim_id.in_(claim_ids), at)
     groundings = [g for _, g in load_groundings(connection, GROUNDINGS.c.claim_id.in_(claim_ids), at)]
-    named = {e.paper_id for items in evidence.values() for e in items if isinstance(e, PaperEvidence)}
-    papers = load_papers(connection, named | {g.paper_id for g in groundings if g.paper_id})
+    named: dict[str, set[str]] = {id: _stated(claim) for id, claim in claims.items()}
+    for id in claims:
+        named[id] |= {e.paper_id for e in evidence.get(id, NOTHING).current if isinstance(e, PaperEvidence)}
+        named[id] |= {g.paper_id for g in groundings if g.claim_id == id and g.paper_id}
+    papers = load_papers(connection, set[str]().union(*named.values()))
     found = []
     for id in claim_ids:
-        if id not in documents:
+        if id not in claims:
             continue
-        own = tuple(g for g in groundings if g.claim_id == id)
-        items = tuple(evidence.get(id, ()))
-        ids = {e.paper_id for e in items if isinstance(e, PaperEvidence)} | {g.paper_id for g in own if g.paper_id}
+        items = evidence.get(id, NOTHING)
         tests = tuple(x for x in experiments if x.spec.claim_id == id)
         found.append(
             Dossier(
-                claim=Claim.model_validate_json(documents[id]),
+                claim=claims[id],
                 history=tuple(verdicts.get(id, ())),
-                evidence=items,
-                papers={p: papers[p] for p in sorted(ids) if p in papers},
+                evidence=tuple(items.current),
+                superseded=tuple(items.superseded),
+                papers={p: papers[p] for p in sorted(named[id]) if p in papers},
                 experiments=tests,
                 no_experiment_because=None if tests else notes.get(id),
-                groundings=own,
+                groundings=tuple(g for g in groundings if g.claim_id == id),
                 searches=tuple(searches.get(id, ())),
             )
         )
     return found
+
+
+def _stated(claim: Claim) -> set[str]:
+    """Give the ids of papers that a claim's anchors state."""
+    return {anchor.arxiv_id for anchor in claim.anchors if anchor.arxiv_id}

@@ -92,6 +92,8 @@ class ClaimDocument(BaseModel):
     history: tuple[HeldVerdict, ...]
     """oldest first"""
     evidence: tuple[AnyEvidence, ...]
+    superseded: tuple[AnyEvidence, ...]
+    """stances on earlier texts of those papers, where a revision brought another one"""
     papers: dict[str, Paper]
     experiments: tuple[ExperimentView, ...]
     no_experiment_because: str | None
@@ -107,6 +109,7 @@ def document(dossier: Dossier, as_of: date | None) -> ClaimDocument:
         current=dossier.current,
         history=dossier.history,
         evidence=tuple(with_id(e) for e in dossier.evidence),
+        superseded=tuple(with_id(e) for e in dossier.superseded),
         papers=dossier.papers,
         experiments=dossier.experiments,
         no_experiment_because=dossier.no_experiment_because,

@@ -83,19 +83,8 @@ def weigh(
         words=words.strip() or None,
         proposed=held[paper_id].assessment,
     )
-    given = PaperEvidence(
-        claim_id=claim.id,
-        paper_id=paper.id,
-        paper_digest=paper.text_digest,
-        published=paper.published,
-        authors=paper.authors,
-        withdrawn=paper.withdrawn,
-        source=paper.source,
-        assessment=assessment,
-        judged_at=now,
-    )
-    store.add_evidence([given])
-    store.record_verdict(decide(claim, store.evidence(claim.id), now.date()))
+    store.add_evidence([PaperEvidence.of(claim.id, paper, assessment, now)])
+    store.record_verdict(decide(claim, store.evidence(claim.id, superseded=True), now.date()))
     # The next most telling pair moved up to where this one was.
     name = " ".join(by.split())
     return RedirectResponse(f"/claims/{claim.id}/judge?{urlencode({'skip': max(0, skip), 'by': name})}", 303)
