@@ -4,14 +4,14 @@ It is read from what is held: the rows that were appended since the night began.
 again therefore tells the same as one that was not; only `cost` may differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
 from claims.claim import Claim
 from claims.dossier import HeldVerdict
-from claims.evidence import PaperEvidence, Stance
+from claims.evidence import Evidence, PaperEvidence, Revision, Stance
 from claims.experiment import Outcome
 from claims.ids import ClaimId, PaperId
 from claims.paper import TextField
@@ -43,6 +43,8 @@ class Ground(_Word):
     quote: str | None = None
     """byte for byte from the text that was judged; None for an experiment"""
     quoted_from: TextField | None = None
+    revised: Revision | None = None
+    """what the paper was said to say before its text was revised; None where no revision changed the stance"""
     summary: str = ""
     """of an experiment, made from its numbers"""
 
@@ -92,6 +94,15 @@ class ExperimentNews(_Word):
     reason: str
 
 
+class Resting(_Word):
+    """A claim that rests on a paper, and how it stands now."""
+
+    claim_id: ClaimId
+    claim: str
+    verdict: VerdictKind | None
+    """None: it was never decided"""
+
+
 class Withdrawal(_Word):
     """A paper that claims rest on, and that was withdrawn or came back."""
 
@@ -99,7 +110,11 @@ class Withdrawal(_Word):
     title: str
     withdrawn: bool
     """False: it was taken as withdrawn, and is not"""
+    because: str | None = None
+    """the words of the record that say so"""
     claim_ids: tuple[ClaimId, ...]
+    claims: tuple[Resting, ...] = ()
+    """the same ones, as they stand after the night"""
 
 
 class Problem(_Word):
@@ -129,6 +144,8 @@ class Cost(_Word):
     """pairs of those on which the judge would not take a stand, and said so"""
     seeds: int = 0
     """that the lab was asked to add"""
+    lab_seconds: float = 0.0
+    """that the lab trained and measured since the last digest, over all seeds"""
     seconds: float = 0.0
     """of work, over all processes and tries"""
 
@@ -196,13 +213,14 @@ def read_digest(
     contrary: list[Contrary] = []
     for claim in touched:
         history = store.verdicts(claim.id)
+        held = {item.id: item for item in store.evidence(claim.id)}
         fresh = set(news.verdicts.get(claim.id, ()))
-        older = [held for held in history if held.id not in fresh]
+        older = [one for one in history if one.id not in fresh]
         before, after = (older[-1] if older else None), (history[-1] if history else None)
         if after is not None and fresh and (before is None or before.verdict.kind is not after.verdict.kind):
-            change = _change(store, claim, before, after.verdict, news)
+            change = _change(store, claim, before, after.verdict, news, held)
             (changes if before else first).append(change)
-        elif against := _against(store, claim, before, news):
+        elif against := _against(store, claim, before, news, held):
             contrary.append(
                 Contrary(
                     claim_id=claim.id,
@@ -221,11 +239,20 @@ def read_digest(
         experiments=_experiments(store, news),
         withdrawals=_withdrawals(store, news),
         problems=tuple(problems),
-        cost=(cost or Cost()).model_copy(update={"pairs_judged": news.n_judged, "unsure": news.n_unsure}),
+        cost=(cost or Cost()).model_copy(
+            update={"pairs_judged": news.n_judged, "unsure": news.n_unsure, "lab_seconds": round(news.lab_seconds, 1)}
+        ),
     )
 
 
-def _change(store: Store, claim: Claim, before: HeldVerdict | None, after: Verdict, since: Since) -> Change:
+def _change(
+    store: Store,
+    claim: Claim,
+    before: HeldVerdict | None,
+    after: Verdict,
+    since: Since,
+    held: Mapping[str, Evidence],
+) -> Change:
     new = set(since.stances.get(claim.id, ()))
     carrying = dict.fromkeys((*after.changed_by, *after.against, *after.qualifying, *after.support))
     lost: list[Lost] = []
@@ -244,21 +271,23 @@ def _change(store: Store, claim: Claim, before: HeldVerdict | None, after: Verdi
         after=after.kind,
         confidence=after.confidence,
         reason=after.reason,
-        because=tuple(_ground(store, id) for id in carrying if id in new),
+        because=tuple(_ground(store, id, held) for id in carrying if id in new),
         lost=tuple(lost),
     )
 
 
-def _against(store: Store, claim: Claim, before: HeldVerdict | None, since: Since) -> list[Ground]:
+def _against(
+    store: Store, claim: Claim, before: HeldVerdict | None, since: Since, held: Mapping[str, Evidence]
+) -> list[Ground]:
     """Give contrary evidence that the standing verdict had not counted when it was reached."""
     known = {*before.verdict.against, *before.verdict.qualifying} if before else set()
     contrary = {Stance.CONTRADICTS.value, Stance.QUALIFIES.value, Outcome.REFUTES.value}
-    grounds = [_ground(store, id) for id in dict.fromkeys(since.stances.get(claim.id, ())) if id not in known]
+    grounds = [_ground(store, id, held) for id in dict.fromkeys(since.stances.get(claim.id, ())) if id not in known]
     return sorted((g for g in grounds if g.said in contrary), key=lambda g: (g.said, -(g.confidence or 0)))
 
 
-def _ground(store: Store, evidence_id: str) -> Ground:
-    item = store.evidence_by_id(evidence_id)
+def _ground(store: Store, evidence_id: str, held: Mapping[str, Evidence]) -> Ground:
+    item = held.get(evidence_id) or store.evidence_by_id(evidence_id)
     if not isinstance(item, PaperEvidence):
         return Ground(
             evidence_id=item.id,
@@ -278,6 +307,7 @@ def _ground(store: Store, evidence_id: str) -> Ground:
         judge=item.assessment.judge.name.value,
         quote=quote.text if quote else None,
         quoted_from=quote.field if quote else None,
+        revised=item.revised,
     )
 
 
@@ -314,12 +344,19 @@ def _withdrawals(store: Store, since: Since) -> tuple[Withdrawal, ...]:
             if anchor.arxiv_id in since.withdrawn:
                 resting.setdefault(anchor.arxiv_id, set()).add(claim.id)
     papers = store.papers(resting)
+    stands = {
+        id: Resting(claim_id=id, claim=claim.text, verdict=history[-1].verdict.kind if history else None)
+        for id in {id for ids in resting.values() for id in ids}
+        for claim, history in [(store.claim(id), store.verdicts(id))]
+    }
     return tuple(
         Withdrawal(
             paper_id=id,
             title=papers[id].title,
             withdrawn=since.withdrawn[id],
+            because=papers[id].withdrawn_because,
             claim_ids=tuple(sorted(resting[id])),
+            claims=tuple(stands[claim_id] for claim_id in sorted(resting[id])),
         )
         for id in sorted(resting)
         if id in papers

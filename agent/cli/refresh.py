@@ -117,7 +117,9 @@ def refresh(
         traces = sending_traces(settings.otel_url, Redactor(known_secrets(settings))) if settings.otel_url else None
         with traces or nullcontext():
             digest = refresh_night(wish, parts, index, pace=pace(store, settings))
-        _write(render_digest(digest, "json" if as_json else format_name), out)
+        told = store.night(day)
+        told_at = told.finished_at if told else None
+        _write(render_digest(digest, "json" if as_json else format_name, told_at=told_at), out)
         unsent = sent_to.deliver(digest, store, clock)
     return code_of(digest) or (1 if unsent else 0)
 

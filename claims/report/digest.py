@@ -1,6 +1,7 @@
 """A digest of a refresh for people and programs: Markdown, HTML, JSON, and an Atom feed of several."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
@@ -9,8 +10,10 @@ from markupsafe import Markup
 
 from claims.digest import Change, Digest, Ground
 from claims.errors import InputError
-from claims.report.html import PAGES, environment
+from claims.report.html import PAGES, REPORT, Frame, environment
+from claims.report.numbers import count
 from claims.report.text import escape_markdown, visible
+from claims.report.view import was
 
 MOST_GROUNDS = 5
 """Pieces of evidence shown under one line; the others are counted."""
@@ -26,8 +29,8 @@ class DigestFormat(StrEnum):
     """a feed with this night as its one entry; `atom` writes several nights"""
 
 
-def render_digest(digest: Digest, format: str = "md") -> str:
-    """Write a digest. Deterministic. Raises InputError on another format."""
+def render_digest(digest: Digest, format: str = "md", *, told_at: datetime | None = None) -> str:
+    """Write a digest. Deterministic. Raises InputError on another format. told_at: as for `atom`."""
     if format == DigestFormat.MARKDOWN:
         return markdown(digest)
     if format == DigestFormat.HTML:
@@ -35,7 +38,7 @@ def render_digest(digest: Digest, format: str = "md") -> str:
     if format == DigestFormat.JSON:
         return digest.model_dump_json(indent=2) + "\n"
     if format == DigestFormat.ATOM:
-        return atom([digest])
+        return atom([digest], told_at={digest.night: told_at} if told_at else None)
     raise InputError(f"no digest format {format!r}: choose one of {', '.join(DigestFormat)}")
 
 
@@ -45,7 +48,7 @@ def markdown(digest: Digest) -> str:
 
 
 def _lines(d: Digest) -> Iterator[str]:
-    yield f"# Refresh of {d.night}: {d.headline}"
+    yield f"# {_title(d)}"
     if missed := missed_nights(d):
         yield f"\n{missed}"
     if d.changes:
@@ -53,7 +56,7 @@ def _lines(d: Digest) -> Iterator[str]:
         for change in d.changes:
             yield from _change(change)
     if d.contrary:
-        yield "\n## New work against claims whose verdict held\n"
+        yield "\n## New or revised work against claims whose verdict held\n"
         for one in d.contrary:
             yield f"- {escape_markdown(one.claim)} (`{one.claim_id}`, {one.verdict or 'undecided'})"
             yield from _grounds(one.grounds)
@@ -67,9 +70,14 @@ def _lines(d: Digest) -> Iterator[str]:
         yield "\n## Withdrawn papers that claims rest on\n"
         for w in d.withdrawals:
             what = "withdrawn" if w.withdrawn else "not withdrawn after all"
-            claims = ", ".join(f"`{id}`" for id in w.claim_ids)
+            because = f": “{escape_markdown(w.because, begins=False)}”" if w.because else ""
             link = f"[arXiv:{w.paper_id}](https://arxiv.org/abs/{w.paper_id})"
-            yield f"- {link} {escape_markdown(w.title, begins=False)}: {what}; {claims}"
+            yield f"- {link} {escape_markdown(w.title, begins=False)}: {what}{because}"
+            for id in w.claim_ids if not w.claims else ():
+                yield f"  - `{id}`"
+            for resting in w.claims:
+                now = f"now {resting.verdict}" if resting.verdict else "undecided"
+                yield f"  - {now}: {escape_markdown(resting.claim, begins=False)} (`{resting.claim_id}`)"
     if d.first:
         yield "\n## First verdicts\n"
         for change in d.first:
@@ -78,7 +86,7 @@ def _lines(d: Digest) -> Iterator[str]:
     yield "\n## What could not be done\n"
     for p in d.problems:
         whose = f" (`{p.claim_id}`)" if p.claim_id else ""
-        yield f"- {escape_markdown(p.where)}{whose}: {escape_markdown(p.what, begins=False)}"
+        yield f"- {escape_markdown(p.where)}{whose}: {_ours(p.what)}"
     if not d.problems:
         yield "Nothing: everything that was due was looked at."
     elif any(p.claim_id for p in d.problems):
@@ -87,7 +95,7 @@ def _lines(d: Digest) -> Iterator[str]:
         yield "\n## What was taken for granted\n"
         for what in d.assumed:
             yield f"- {escape_markdown(what)}"
-    yield f"\n## Cost\n\n{_cost(d)}"
+    yield f"\n## Cost\n\n{_ours(cost(d))}"
 
 
 def missed_nights(d: Digest) -> str:
@@ -99,15 +107,33 @@ def missed_nights(d: Digest) -> str:
     return f"{before}{days} {'night was' if days == 1 else 'nights were'} missed, made up here."
 
 
-def _cost(d: Digest) -> str:
+_COMMAND = re.compile(r"(`retest [A-Za-z -]+`)")
+
+
+def _ours(text: str) -> str:
+    """Escape a sentence of ours, which may repeat foreign words; commands in it stay code."""
+    said = (s if _COMMAND.fullmatch(s) else _escaped(s) for s in _COMMAND.split(text))
+    return "".join(said)
+
+
+def _escaped(text: str) -> str:
+    """Escape a part of a sentence, and keep a space at either end."""
+    before, after = text[:1] == " ", text[1:][-1:] == " "
+    return f"{' ' * before}{escape_markdown(text, begins=False)}{' ' * after}"
+
+
+def cost(d: Digest) -> str:
+    """Say in one sentence what a night took."""
     c = d.cost
-    unsure = f" (unsure of {c.unsure}: see `retest judge CLAIM`)" if c.unsure else ""
-    left = f", {c.left} due claims left for the next night" if c.left else ""
-    seeds = f", {c.seeds} seeds asked of the lab" if c.seeds else ""
+    unsure = f" (unsure of {c.unsure:,}: see `retest judge CLAIM`)" if c.unsure else ""
+    left = f", {count(c.left, 'due claim')} left for the next night" if c.left else ""
+    seeds = f", {count(c.seeds, 'seed')} asked of the lab" if c.seeds else ""
+    lab = f"; {c.lab_seconds:.1f} s of work at the lab" if c.lab_seconds else ""
     return (
-        f"{c.claims} claims gone over{left}; {c.requests} requests to arXiv gave {c.records} records "
-        f"({c.new_papers} new papers, {c.changed_papers} changed); {c.pairs_judged} claim-paper pairs judged since the "
-        f"last digest by judge {escape_markdown(d.judge)}{unsure}{seeds}; {c.seconds:.1f} s of work."
+        f"{count(c.claims, 'claim')} gone over{left}; {count(c.requests, 'request')} to arXiv gave "
+        f"{count(c.records, 'record')} ({count(c.new_papers, 'new paper')}, {c.changed_papers:,} changed); "
+        f"{count(c.pairs_judged, 'claim-paper pair')} judged since the last digest by judge {d.judge}{unsure}{seeds}"
+        f"{lab}; {c.seconds:.1f} s of work here."
     )
 
 
@@ -132,6 +158,8 @@ def _grounds(grounds: Sequence[Ground]) -> Iterator[str]:
         sure = f" {g.confidence:.2f}" if g.confidence is not None else ""
         link = f"[arXiv:{g.paper_id}](https://arxiv.org/abs/{g.paper_id})"
         yield f"  - {g.said}{sure} ({g.judge} judge): {link} {escape_markdown(g.title, begins=False)}"
+        if g.revised:
+            yield f"    {was(g.revised)}; revised {g.revised.on}"
         if g.quote:
             whose = "our summary" if g.quoted_from == "finding" else g.quoted_from
             yield f"    {whose}: “{escape_markdown(g.quote, begins=False)}”"
@@ -141,41 +169,49 @@ def _grounds(grounds: Sequence[Ground]) -> Iterator[str]:
 
 def html(digest: Digest) -> str:
     """Write a digest as one HTML file that asks for nothing when it is opened."""
-    return (
-        environment().get_template("digest.html.j2").render(d=digest, most=MOST_GROUNDS, missed=missed_nights(digest))
-    )
+    return environment().get_template("digest.html.j2").render(title=_title(digest), drawn=section(digest, REPORT))
 
 
-def section(digest: Digest) -> Markup:
-    """Draw a digest without its title, for a page of the web server."""
-    parts = environment(PAGES).get_template("digest_parts.html.j2").module
-    drawn = parts.digest(digest, MOST_GROUNDS, missed_nights(digest))  # type: ignore[attr-defined]
+def section(digest: Digest, frame: Frame = PAGES) -> Markup:
+    """Draw a digest without its title, for a page or a feed."""
+    parts = environment(frame).get_template("digest_parts.html.j2").module
+    drawn = parts.digest(digest, MOST_GROUNDS, missed_nights(digest), cost(digest))  # type: ignore[attr-defined]
     return Markup(drawn)  # noqa: S704 # a template's own output
 
 
-def atom(digests: Sequence[Digest], *, url: str = "urn:retest:digests") -> str:
-    """Write a feed of digests, newest first (RFC 4287). An entry's moment is the end of its night in UTC."""
-    newest = max((d.night for d in digests), default=None)
-    moment = _moment(newest) if newest else "1970-01-01T00:00:00Z"
-    entries = "".join(_entry(d) for d in sorted(digests, key=lambda d: d.night, reverse=True))
+def atom(digests: Sequence[Digest], *, url: str | None = None, told_at: Mapping[date, datetime] | None = None) -> str:
+    """Write a feed of digests, newest night first (RFC 4287).
+
+    url: where the feed is; None for a file. told_at: night to the moment at which its digest was told; where it is not
+    known, an entry's moment is the beginning of its night in UTC, which no reader takes for the future.
+    """
+    in_order = sorted(digests, key=lambda d: d.night, reverse=True)
+    moments = {d.night: _moment(d.night, (told_at or {}).get(d.night)) for d in in_order}
+    entries = "".join(_entry(d, moments[d.night]) for d in in_order)
+    itself = f"<link rel={quoteattr('self')} href={quoteattr(url)}/>" if url else ""
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
-        f"<title>retest: what changed</title><id>{escape(url)}</id><updated>{moment}</updated>"
-        f"<author><name>retest</name></author><link rel={quoteattr('self')} href={quoteattr(url)}/>{entries}</feed>\n"
+        f"<title>retest: what changed</title><id>{escape(url or 'urn:retest:digests')}</id>"
+        f"<updated>{max(moments.values(), default='1970-01-01T00:00:00Z')}</updated>"
+        f"<author><name>retest</name></author>{itself}{entries}</feed>\n"
     )
 
 
-def _entry(d: Digest) -> str:
-    moment = _moment(d.night)
-    body = escape(_without_controls(markdown(d)))
+def _title(d: Digest) -> str:
+    return f"Refresh of {d.night}: {d.headline}"
+
+
+def _entry(d: Digest, moment: str) -> str:
+    body = escape(_without_controls(section(d, REPORT)))
     return (
         f"<entry><title>{escape(visible(f'{d.night}: {d.headline}'))}</title><id>urn:retest:digest:{d.night}</id>"
-        f'<updated>{moment}</updated><content type="text">{body}</content></entry>'
+        f'<updated>{moment}</updated><content type="html">{body}</content></entry>'
     )
 
 
-def _moment(night: date) -> str:
-    return datetime.combine(night, time(23, 59, 59), tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _moment(night: date, told_at: datetime | None) -> str:
+    at = told_at or datetime.combine(night, time.min, tzinfo=UTC)
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _without_controls(text: str) -> str:

@@ -10,7 +10,7 @@ from claims.clock import Clock
 from claims.due import Care, PaperChange
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
-from claims.store.evidence import EVIDENCE, EXPERIMENTS
+from claims.store.evidence import EVIDENCE, EXPERIMENTS, load_experiments
 from claims.store.papers import PAPERS, WITHDRAWALS
 from claims.store.rows import in_parts, insert_new, upsert
 from claims.store.verdicts import VERDICTS
@@ -58,6 +58,8 @@ class Since(NamedTuple):
     """papers whose withdrawal we learned of (True) or saw taken back (False): the newest word"""
     experiments: list[str]
     """experiments with a new snapshot"""
+    lab_seconds: float
+    """that the runs of those experiments took since"""
 
 
 class NightShelf:
@@ -168,7 +170,9 @@ class NightShelf:
             n_unsure = int(connection.scalar(unsure) or 0)
             withdrawn = {row.paper_id: row.withdrawn for row in rows("withdrawals", "paper_id", "withdrawn")}
             experiments = list(dict.fromkeys(row.id for row in rows("experiments", "id")))
-        return Since(list(verdicts), verdicts, stances, n_judged, n_unsure, withdrawn, experiments)
+            mark = marks.get("experiments", 0)
+            lab_s = _lab_seconds(connection, experiments) - _lab_seconds(connection, experiments, mark)
+        return Since(list(verdicts), verdicts, stances, n_judged, n_unsure, withdrawn, experiments, lab_s)
 
     def begin_night(self, night: date, state: str) -> HeldNight:
         """Begin a refresh with this state, or give the one that was begun before for the same day."""
@@ -265,6 +269,13 @@ def dense_to(counts: Mapping[date, int]) -> date | None:
         weeks[day] = sum(counts[d] for d in days[max(0, n - 6) : n + 1] if (day - d).days < 7)
     enough = max(2, max(weeks.values(), default=0) / 4)
     return max((day for day, n in weeks.items() if n >= enough), default=min(days, default=None))
+
+
+def _lab_seconds(connection: sa.Connection, ids: Sequence[str], mark: int | None = None) -> float:
+    """Add up what the runs of experiments took, as they were last seen; with `mark`, up to that snapshot."""
+    seen = sa.true() if mark is None else EXPERIMENTS.c.seq <= mark
+    which = sa.and_(EXPERIMENTS.c.id.in_(ids), seen)
+    return sum(run.seconds or 0.0 for view in load_experiments(connection, which, None) for run in view.runs)
 
 
 def _night(row: sa.Row[Any]) -> HeldNight:

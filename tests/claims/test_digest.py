@@ -1,13 +1,14 @@
 """A digest as people and programs get it: every format says the same, and no text in it is markup."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from xml.etree import ElementTree
 
 import pytest
 
-from claims.digest import Change, Contrary, Cost, Digest, ExperimentNews, Ground, Lost, Problem, Withdrawal
+from claims.digest import Change, Contrary, Cost, Digest, ExperimentNews, Ground, Lost, Problem, Resting, Withdrawal
 from claims.errors import InputError
+from claims.evidence import Revision, Stance
 from claims.experiment import Outcome
 from claims.paper import TextField
 from claims.report.digest import atom, render_digest, section
@@ -103,8 +104,67 @@ def test_a_feed_is_well_formed_and_has_the_newest_night_first() -> None:
         "urn:retest:digest:2026-08-21",
         "urn:retest:digest:2026-08-20",
     ]
-    assert feed.findtext(f"{name}updated") == "2026-08-21T23:59:59Z"
+    assert feed.findtext(f"{name}updated") == "2026-08-21T00:00:00Z"
     assert all(e.findtext(f"{name}content") for e in entries)
+
+
+def test_a_feed_is_dated_by_when_a_night_was_told_and_leads_to_itself() -> None:
+    told_at = datetime(2026, 8, 21, 3, 4, 5, tzinfo=UTC)
+    name = "{http://www.w3.org/2005/Atom}"
+    feed = ElementTree.fromstring(render_digest(FULL, "atom", told_at=told_at))
+    assert {e.text for e in feed.iter(f"{name}updated")} == {"2026-08-21T03:04:05Z"}
+    assert feed.find(f"{name}link") is None  # a file knows no address of its own
+    link = ElementTree.fromstring(atom([FULL], url="https://retest.example/digests.atom")).find(f"{name}link")
+    assert link is not None and link.attrib == {"rel": "self", "href": "https://retest.example/digests.atom"}
+
+
+def test_an_entry_of_a_feed_is_html_in_which_no_text_of_a_paper_is_markup() -> None:
+    name = "{http://www.w3.org/2005/Atom}"
+    content = ElementTree.fromstring(render_digest(FULL, "atom")).find(f".//{name}content")
+    assert content is not None and content.get("type") == "html"
+    text = content.text or ""
+    assert '<a href="https://arxiv.org/abs/2401.00001">' in text and "<h2>" in text
+    assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_a_revised_text_is_told_with_what_it_was_said_to_say_before(format: str) -> None:
+    revised = Revision(
+        on=date(2026, 8, 20), was=Stance.SUPPORTS, was_id="ev-000000000009", was_version=1, was_on=date(2024, 1, 2)
+    )
+    ground = GROUND.model_copy(update={"revised": revised})
+    said = render_digest(
+        FULL.model_copy(update={"changes": (CHANGE.model_copy(update={"because": (ground,)}),)}), format
+    )
+    assert "was: supports, in the text of version 1; revised 2026-08-20" in said
+
+
+@pytest.mark.parametrize("format", ["md", "html", "atom"])
+def test_a_withdrawal_is_told_with_its_words_and_the_claims_as_they_stand_now(format: str) -> None:
+    gone = Withdrawal(
+        paper_id="2401.00002",
+        title="A proof",
+        withdrawn=True,
+        because="Lemma 2 is wrong",
+        claim_ids=("small-sets-suffice-000001",),
+        claims=(
+            Resting(claim_id="small-sets-suffice-000001", claim="Small sets suffice.", verdict=VerdictKind.UNTESTED),
+        ),
+    )
+    said = render_digest(FULL.model_copy(update={"withdrawals": (gone,)}), format)
+    for wanted in ("withdrawn: ", "“Lemma 2 is wrong”", "Small sets suffice", "untested"):
+        assert wanted in said, wanted
+
+
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_the_cost_names_the_lab_and_counts_in_good_grammar(format: str) -> None:
+    cost = Cost(requests=1, records=1, new_papers=1, claims=1, pairs_judged=1200, unsure=4, seeds=1, lab_seconds=61.25)
+    said = render_digest(FULL.model_copy(update={"cost": cost}), format)
+    for wanted in (
+        "1 claim gone over; 1 request to arXiv gave 1 record (1 new paper, 0 changed); 1,200 claim-paper pairs judged",
+        "(unsure of 4: see `retest judge CLAIM`), 1 seed asked of the lab; 61.2 s of work at the lab; 0.0 s",
+    ):
+        assert wanted in said, wanted
 
 
 def test_more_grounds_than_one_reads_are_counted() -> None:

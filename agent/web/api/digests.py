@@ -12,7 +12,6 @@ from agent.web.api.words import no_night
 from agent.web.door import StoreDep
 from claims.digest import Digest
 from claims.report.digest import DigestFormat, atom, render_digest
-from claims.store import Store
 
 router = APIRouter(route_class=Tagged, tags=["digests"])
 
@@ -64,20 +63,18 @@ def digests(request: Request, response: Response, store: StoreDep, page: PageDep
 @router.get("/digests/feed", response_class=Response, responses={200: {"content": {"application/atom+xml": {}}}})
 def feed(request: Request, store: StoreDep) -> Response:
     """Give the newest digests as an Atom feed."""
-    nights = [Digest.model_validate_json(held.digest) for held in store.nights(IN_FEED) if held.digest]
-    return Response(atom(nights, url=str(request.url.replace(query=""))), media_type=MEDIA[DigestFormat.ATOM])
+    held = store.nights(IN_FEED)
+    nights = [Digest.model_validate_json(one.digest) for one in held if one.digest]
+    told_at = {one.night: one.finished_at for one in held if one.finished_at}
+    text = atom(nights, url=str(request.url.replace(query="")), told_at=told_at)
+    return Response(text, media_type=MEDIA[DigestFormat.ATOM])
 
 
 @router.get("/digests/{night}", response_class=Response, responses=_TYPES)
 def digest(night: date, store: StoreDep, format: Annotated[DigestFormat, Query()] = DigestFormat.JSON) -> Response:
-    """Give the digest of one night."""
-    text = render_digest(held_digest(store, night), format)
-    return Response(text, media_type=MEDIA[format], headers={"Content-Security-Policy": POLICY})
-
-
-def held_digest(store: Store, night: date) -> Digest:
-    """Read a night's digest. Raises NotHeld when there was no refresh on that day, or it is not over."""
+    """Give the digest of one night. Raises NotHeld when there was no refresh on that day, or it is not over."""
     held = store.night(night)
     if held is None or held.digest is None:
         raise no_night(str(night))
-    return Digest.model_validate_json(held.digest)
+    text = render_digest(Digest.model_validate_json(held.digest), format, told_at=held.finished_at)
+    return Response(text, media_type=MEDIA[format], headers={"Content-Security-Policy": POLICY})

@@ -34,7 +34,8 @@ def digests(request: Request, store: StoreDep) -> HTMLResponse:
 def feed(request: Request, store: StoreDep) -> Response:
     """Give the nights as a feed."""
     address = str(request.url.replace(query=""))
-    return Response(atom(_digests(store), url=address), media_type=_MEDIA[DigestFormat.ATOM])
+    told_at = {held.night: held.finished_at for held in store.nights(MOST_NIGHTS) if held.finished_at}
+    return Response(atom(_digests(store), url=address, told_at=told_at), media_type=_MEDIA[DigestFormat.ATOM])
 
 
 @router.get("/digests/{night}")
@@ -50,7 +51,7 @@ def digest(request: Request, night: str, store: StoreDep, format: str = "") -> R
     if format:
         if format not in _MEDIA:
             raise InputError(f"no digest format {format[:20]!r}: there are {', '.join(_MEDIA)}")
-        return Response(render_digest(read, format), media_type=_MEDIA[DigestFormat(format)])
+        return Response(render_digest(read, format, told_at=held.finished_at), media_type=_MEDIA[DigestFormat(format)])
     return page(request, "digest.html", digest=read, section=section(read), finished_at=held.finished_at)
 
 
