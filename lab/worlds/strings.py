@@ -79,7 +79,7 @@ def requests(rng: random.Random, n: int) -> list[Item]:
 
     Raises InvalidSpec when there are not so many.
     """
-    if n > len(LETTERS) ** LENGTH * len(OPERATIONS):
+    if n > len(LETTERS) ** LENGTH * len(OPERATIONS) * min(map(len, PHRASES.values())):
         raise InvalidSpec(f"there are not {n} requests unlike each other")
     order = list(OPERATIONS)
     items: dict[str, Item] = {}

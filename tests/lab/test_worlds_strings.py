@@ -3,6 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.protocols.registry import get
 from lab.worlds import strings
 from lab.worlds.task import data_digest, exact, stream
 
@@ -20,6 +21,12 @@ def test_requests_never_repeat_and_cover_all_operations():
     assert len({item.prompt for item in items}) == 1000
     counts = {kind: sum(item.kind == kind for item in items) for kind in strings.OPERATIONS}
     assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_every_profile_of_data_quantity_finds_as_many_requests_as_it_draws():
+    for params in get("data-quantity").profiles.values():
+        n = 2 * params.n_curated * (1 + params.times) + params.n_items
+        assert len({item.prompt for item in strings.requests(random.Random(1), n)}) == n
 
 
 def test_no_word_of_a_request_but_its_letters_was_met_in_pretraining():
