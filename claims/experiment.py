@@ -94,11 +94,19 @@ class ExperimentSpec(BaseModel):
     params: dict[str, Scalar] = Field(default_factory=dict, max_length=64)
     claim_id: ClaimId | None = None
     """the claim it bears on; None for a run that a person asked for by itself"""
+    first_seed: int = Field(default=0, ge=0, le=2**31 - MAX_SEEDS)
+    """where its seeds begin; an experiment on fresh seeds is another one, and counts nothing of the first"""
 
     @property
     def id(self) -> str:
         """`exp-` and 12 hex digits of the content."""
-        return "exp-" + digest(self.model_dump(mode="json")).removeprefix("sha256:")[:12]
+        # Names from before there was a first seed stay what they were.
+        content = self.model_dump(mode="json", exclude=None if self.first_seed else {"first_seed"})
+        return "exp-" + digest(content).removeprefix("sha256:")[:12]
+
+    def seeds(self, n_seeds: int) -> range:
+        """Give its first so many seeds."""
+        return range(self.first_seed, self.first_seed + n_seeds)
 
     def run(self, seed: int) -> RunSpec:
         """Give the run of one seed. Two claims that ask for the same design share its runs."""
@@ -112,7 +120,7 @@ class ExperimentSpec(BaseModel):
 
 
 class Submission(BaseModel):
-    """`POST /experiments`: bring the experiment to this many seeds, 0 to n-1. Fewer than it has changes nothing."""
+    """`POST /experiments`: bring the experiment to this many seeds. Fewer than it has changes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

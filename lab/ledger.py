@@ -130,12 +130,16 @@ class Ledger:
                     limits=submission.limits,
                     submitted_at=self._clock.now(),
                 )
-            else:
-                n_seeds = max(entry.n_seeds, submission.n_seeds)
-                entry = entry.model_copy(update={"n_seeds": n_seeds, "limits": submission.limits})
+            if submission.n_seeds > entry.preregistration.max_seeds:
+                raise InvalidSpec(
+                    f"asks for {submission.n_seeds} seeds; {spec.protocol} is registered for at most "
+                    f"{entry.preregistration.max_seeds}"
+                )
+            n_seeds = max(entry.n_seeds, submission.n_seeds)
+            entry = entry.model_copy(update={"n_seeds": n_seeds, "limits": submission.limits})
             write_model(self.experiments / f"{spec.id}.json", entry)
             waiting = []
-            for seed in range(entry.n_seeds):
+            for seed in spec.seeds(entry.n_seeds):
                 order, is_begun = self._order(spec.run(seed), submission.limits, retry_failed=retry_failed)
                 is_new = is_new or is_begun
                 if order is not None:
@@ -205,7 +209,7 @@ class Ledger:
         """
         entry = self.entry(experiment_id)
         asked = []
-        for seed in range(entry.n_seeds):
+        for seed in entry.spec.seeds(entry.n_seeds):
             run = self.run(entry.spec.run(seed).id)
             try:
                 order = run.order()
@@ -312,7 +316,7 @@ class Ledger:
     def view(self, experiment_id: str, *, cores: int = 1) -> ExperimentView:
         """One experiment with its runs and what they say so far. Raises NoSuchExperiment."""
         entry = self.entry(experiment_id)
-        runs = tuple(self.run_view(entry.spec.run(seed)) for seed in range(entry.n_seeds))
+        runs = tuple(self.run_view(entry.spec.run(seed)) for seed in entry.spec.seeds(entry.n_seeds))
         return ExperimentView(
             id=entry.spec.id,
             spec=entry.spec,

@@ -51,6 +51,12 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
 @click.argument("protocol")
 @click.option("--profile", default="tiny", show_default=True)
 @click.option("--seeds", type=click.IntRange(1, 256), help="Seeds in all; more than it has adds the rest.")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(0, 2**31 - 257),
+    default=0,
+    help="Where its seeds begin; on fresh seeds it is another experiment, that repeats the first.",
+)
 @click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the protocol.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("retest-report"), show_default=True
@@ -62,6 +68,7 @@ def run(
     protocol: str,
     profile: str,
     seeds: int | None,
+    first_seed: int,
     params: tuple[str, ...],
     out: Path,
     as_json: bool,
@@ -83,6 +90,7 @@ def run(
             protocol_version=offered[protocol].version,
             profile=profile,
             params=read_params(params),
+            first_seed=first_seed,
         )
         view = client.submit(Submission(spec=spec, n_seeds=seeds or settings.seeds))
         if not as_json:
@@ -144,13 +152,19 @@ def read_params(params: tuple[str, ...]) -> dict[str, Any]:
     return read
 
 
+def _design(view: "ExperimentView") -> str:
+    """Name the protocol and profile, and the first seed of a repetition on fresh ones."""
+    fresh = f", seeds from {view.spec.first_seed}" if view.spec.first_seed else ""
+    return f"{view.spec.protocol} ({view.spec.profile}{fresh})"
+
+
 def show_experiment(view: "ExperimentView") -> None:
     """Print an experiment: effect by seed, controls, outcome, failures."""
     from agent.cli.effects import plot_lines
     from claims.report import experiments
 
     out = console()
-    out.print(f"{view.id}  {view.spec.protocol} ({view.spec.profile})  {view.state.value}")
+    out.print(f"{view.id}  {_design(view)}  {view.state.value}")
     differs = experiments.departures(view)
     if differs:
         out.print(f"    {plain(differs)}. {experiments.DEFAULTS_SPEAK}", soft_wrap=True)
@@ -198,7 +212,7 @@ def runs(ctx: click.Context, as_json: bool) -> int:
         outcome = view.result.outcome.value if view.result else ""
         done = sum(run.state == "succeeded" for run in view.runs)
         out.print(
-            f"{view.id}  {view.submitted_at:%Y-%m-%d %H:%M}Z  {view.spec.protocol} ({view.spec.profile})  "
+            f"{view.id}  {view.submitted_at:%Y-%m-%d %H:%M}Z  {_design(view)}  "
             f"{view.state.value}  {done}/{len(view.runs)} seeds  {outcome}"
         )
         differs = departures(view)

@@ -51,6 +51,29 @@ def _submit(
     return list(ledger.submit(submission, retry_failed=retry_failed).waiting)
 
 
+def test_an_experiment_on_fresh_seeds_is_another_one_that_shares_no_run(ledger: Ledger) -> None:
+    fresh = SPEC.model_copy(update={"first_seed": 100})
+    _submit(ledger, 3)
+    ledger.submit(Submission(spec=fresh, n_seeds=2))
+    assert [run.spec.seed for run in ledger.view(SPEC.id).runs] == [0, 1, 2]
+    assert [run.spec.seed for run in ledger.view(fresh.id).runs] == [100, 101]
+    assert [order.spec.seed for order in ledger.cancel(fresh.id)] == [100, 101]
+    assert {run.state for run in ledger.view(SPEC.id).runs} == {RunState.QUEUED}
+
+
+def test_an_experiment_keeps_the_name_that_it_had_before_seeds_could_begin_elsewhere() -> None:
+    assert SPEC.id == "exp-707e8b57987f"
+
+
+def test_a_refused_number_of_seeds_leaves_the_book_as_it_was(ledger: Ledger) -> None:
+    _submit(ledger, 2)
+    with pytest.raises(InvalidSpec, match="registered for at most 16"):
+        _submit(ledger, 17)
+    assert len(ledger.view(SPEC.id).runs) == 2
+    _submit(ledger, 16)
+    assert len(ledger.view(SPEC.id).runs) == 16
+
+
 def _attempt(ledger: Ledger, order: Order, number: int = 1) -> Attempt:
     attempt = ledger.run(order.spec.id).attempt(number)
     attempt.prepare(AttemptSpec(spec=order.spec, limits=order.limits, attempt=1))

@@ -110,6 +110,8 @@ def test_the_same_submission_twice_starts_once(lab: Served) -> None:
         ({"spec": {"protocol": "fast", "protocol_version": 1, "profile": "huge"}}, "no profile"),
         ({"n_seeds": 0}, "greater than or equal to 1"),
         ({"n_seeds": 257}, "less than or equal to 256"),
+        ({"n_seeds": 17}, "asks for 17 seeds; fast is registered for at most 16"),
+        ({"spec": {"protocol": "fast", "protocol_version": 1, "first_seed": 2**31}}, "less than or equal to"),
         ({"limits": {"memory_gib": -1}}, "greater than 0"),
         ({"limits": {"gpus": 2}}, "asks for 2 GPU(s); this lab has 0"),
         ({"surprise": 1}, "Extra inputs are not permitted"),
