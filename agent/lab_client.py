@@ -135,7 +135,8 @@ class LabClient:
                 "POST",
                 "/experiments",
                 params={"retry_failed": "true"} if retry_failed else None,
-                content=submission.model_dump_json(),
+                # What is not named here is the lab's to say, such as what a run of this profile may use.
+                content=submission.model_dump_json(exclude_unset=True),
                 headers={"Content-Type": "application/json"},
             )
         except RunStateUnknown as unknown:

@@ -127,6 +127,7 @@ class Submission(BaseModel):
     spec: ExperimentSpec
     n_seeds: int = Field(ge=1, le=MAX_SEEDS)
     limits: Limits = Limits()
+    """what is not named here, the lab's settings say for the profile"""
 
 
 class Measurement(BaseModel):

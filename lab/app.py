@@ -25,6 +25,7 @@ from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
 from lab.events import stream
 from lab.ledger import Ledger
 from lab.nli import ModelAway, NoModel, Reader
+from lab.profiles import completed
 from lab.settings import LabSettings
 
 log = logging.getLogger(__name__)
@@ -154,14 +155,18 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
         ] = False,
     ) -> ExperimentView:
         """Bring an experiment to its number of seeds. The same request twice starts one experiment."""
-        is_one_machine = settings.driver == "local" and settings.database_url is None
-        if is_one_machine and submission.limits.gpus > settings.gpus:
+        if settings.is_one_machine and submission.limits.gpus > settings.gpus:
             raise InvalidSpec(f"asks for {submission.limits.gpus} GPU(s); this lab has {settings.gpus}")
-        submitted = ledger.submit(submission, retry_failed=retry_failed)
+        submitted = ledger.submit(
+            submission,
+            retry_failed=retry_failed,
+            runs=completed(submission.spec, catalogue, settings),
+            usual=settings.limits_of(submission.spec.profile),
+        )
         for order in submitted.waiting:
             queue.put(order)
         response.status_code = 201 if submitted.is_new else 200
-        return ledger.view(submission.spec.id, cores=settings.cores)
+        return ledger.view(submitted.entry.spec.id, cores=settings.cores)
 
     @app.get("/experiments", dependencies=guarded, tags=["experiments"])
     def experiments(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[ExperimentView]:

@@ -69,6 +69,11 @@ class Entry(BaseModel):
     """parameters of its profile, as they were then"""
     n_seeds: int = Field(ge=1, le=MAX_SEEDS)
     limits: Limits
+    """of the seeds that were asked for last"""
+    named_limits: dict[str, int | float] = Field(default_factory=dict)
+    """those that somebody named; they hold for seeds that are added later too"""
+    asked_as: tuple[str, ...] = ()
+    """its names before the lab's settings completed its spec"""
     submitted_at: datetime
 
 
@@ -107,21 +112,31 @@ class Ledger:
         """One run's folder."""
         return RunFolder(self.runs, run_id)
 
-    def submit(self, submission: Submission, *, retry_failed: bool = False) -> Submitted:
-        """Bring an experiment to its number of seeds. Raises InvalidSpec."""
-        spec = submission.spec
+    def submit(
+        self,
+        submission: Submission,
+        *,
+        retry_failed: bool = False,
+        runs: ExperimentSpec | None = None,
+        usual: Limits | None = None,
+    ) -> Submitted:
+        """Bring an experiment to its number of seeds. Raises InvalidSpec.
+
+        runs: the spec as this lab completed it, where that is another one. usual: limits where nobody names others.
+        """
+        spec = runs or submission.spec
         try:
             spec.model_dump_json().encode()
-            name = spec.id
+            name, asked_as = spec.id, submission.spec.id
         except ValueError as exc:
             raise InvalidSpec(f"the specification cannot be written as JSON: {exc}") from exc
         protocol = self._catalogue.find(spec.protocol, spec.protocol_version)
         protocol.parameters(spec.profile, spec.params)
+        offered = protocol.view()
         with held(self._home / "ledger.lock"):
             entry = self._entry(name)
             is_new = entry is None or submission.n_seeds > entry.n_seeds
             if entry is None:
-                offered = protocol.view()
                 entry = Entry(
                     spec=spec,
                     preregistration=offered.preregistration,
@@ -135,12 +150,19 @@ class Ledger:
                     f"asks for {submission.n_seeds} seeds; {spec.protocol} is registered for at most "
                     f"{entry.preregistration.max_seeds}"
                 )
-            n_seeds = max(entry.n_seeds, submission.n_seeds)
-            entry = entry.model_copy(update={"n_seeds": n_seeds, "limits": submission.limits})
+            named = entry.named_limits | submission.limits.model_dump(exclude_unset=True)
+            entry = entry.model_copy(
+                update={
+                    "n_seeds": max(entry.n_seeds, submission.n_seeds),
+                    "limits": Limits.model_validate((usual or Limits()).model_dump() | named),
+                    "named_limits": named,
+                    "asked_as": tuple(sorted({*entry.asked_as, asked_as} - {name})),
+                }
+            )
             write_model(self.experiments / f"{spec.id}.json", entry)
             waiting = []
             for seed in spec.seeds(entry.n_seeds):
-                order, is_begun = self._order(spec.run(seed), submission.limits, retry_failed=retry_failed)
+                order, is_begun = self._order(spec.run(seed), entry.limits, retry_failed=retry_failed)
                 is_new = is_new or is_begun
                 if order is not None:
                     waiting.append(order)
@@ -222,8 +244,11 @@ class Ledger:
         return asked
 
     def entry(self, experiment_id: str) -> Entry:
-        """One experiment. Raises NoSuchExperiment, or CorruptRunFolder when its file holds something else."""
+        """One experiment, by its name or by the last that was asked for under this one. Raises NoSuchExperiment, or
+        CorruptRunFolder when its file holds something else."""
         entry = self._entry(experiment_id)
+        if entry is None:
+            entry = next((one for one in self.entries() if experiment_id in one.asked_as), None)
         if entry is None:
             raise NoSuchExperiment(experiment_id)
         return entry

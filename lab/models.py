@@ -137,6 +137,11 @@ def whereabouts(loaded: Loaded) -> dict[str, str]:
     return {"device": str(device), "dtype": str(loaded.model.dtype).removeprefix("torch."), **name}
 
 
+def is_path(name: str) -> bool:
+    """Whether a model's name can only be a path, and no hub id."""
+    return name.startswith(("/", ".", "~")) or name.endswith(".gguf")
+
+
 def identity(name: str, revision: str) -> dict[str, str]:
     """Name a model by what it is: `model` and `revision`, which is a hub's 40 hex digits or a local one's digest.
 
@@ -151,7 +156,7 @@ def identity(name: str, revision: str) -> dict[str, str]:
         if not any(f.suffix == ".safetensors" for f in files):
             raise InvalidSpec(f"{name!r} holds no safetensors weights")
         found = digest({f.name: file_digest(f) for f in files})
-    elif not name or path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf":
+    elif not name or is_path(name):
         raise InvalidSpec(f"there is no such folder or .gguf file: {name!r}")
     elif _REVISION.fullmatch(revision):
         return {"model": name, "revision": revision}

@@ -1,17 +1,22 @@
 """What can be set on the lab: environment `RETEST_HOME` and `RETEST_LAB_*`, files that `RETEST_LAB_*_FILE` name, or
 arguments."""
 
+import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from claims.errors import InputError
+from claims.experiment import Limits
 from claims.secret_files import SecretFiles
 from lab.errors import LabError
+
+SHIPPED_LIMITS = {"small": Limits(time_s=14_400, memory_gib=32, gpus=1)}
+"""What a run may use by profile, where it is not what `Limits` says."""
 
 
 class LabSettings(BaseSettings):
@@ -52,6 +57,12 @@ class LabSettings(BaseSettings):
         default=None, validation_alias=AliasChoices("nli_model", "RETEST_LAB_NLI_MODEL", "RETEST_NLI_MODEL")
     )
     """Hub id (`id` or `id@revision`) or folder of the sequence-classification model served to the nli judge."""
+    small_model: str | None = None
+    """Model of profile `small` where an experiment names none: `id@revision` of a hub, a folder or a `.gguf` file."""
+    proxy_model: str | None = None
+    """A smaller one with the same tokenizer: what `proxy-tuning` steers the other with at profile `small`."""
+    limits: Annotated[dict[str, Limits], NoDecode] = Field(default_factory=dict)
+    """What a run may use by profile, as JSON, where nobody says otherwise; over what is shipped."""
     keep_work: bool = False
     """Keep what a run left in its working folder (checkpoints); only its result is kept otherwise."""
 
@@ -59,6 +70,11 @@ class LabSettings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _json(cls, given: object) -> object:
+        return json.loads(given) if isinstance(given, str) else given
 
     @field_validator("token")
     @classmethod
@@ -109,7 +125,23 @@ class LabSettings(BaseSettings):
 
     @property
     def gpus(self) -> int:
-        """GPU slots, filled in by counting the device files of NVIDIA's driver."""
+        """GPU slots, filled in by counting the device files of NVIDIA's driver, those that this process may see."""
         if self.gpu_slots is not None:
             return self.gpu_slots
-        return sum(1 for device in Path("/dev").glob("nvidia*") if device.name.removeprefix("nvidia").isdigit())
+        there = sum(1 for device in Path("/dev").glob("nvidia*") if device.name.removeprefix("nvidia").isdigit())
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return there if visible is None else min(there, sum(bool(card.strip()) for card in visible.split(",")))
+
+    @property
+    def is_one_machine(self) -> bool:
+        """Whether what this machine has is all that runs can have."""
+        return self.driver == "local" and self.database_url is None
+
+    def limits_of(self, profile: str) -> Limits:
+        """What a run of this profile may use where nobody says otherwise; no more GPUs than this machine has slots.
+
+        Where several machines share the lab, a GPU may be another's, and is asked for as the settings say.
+        """
+        named = self.limits.get(profile, Limits()).model_dump(exclude_unset=True)
+        usual = SHIPPED_LIMITS.get(profile, Limits()).model_copy(update=named)
+        return usual.model_copy(update={"gpus": min(usual.gpus, self.gpus)}) if self.is_one_machine else usual

@@ -1,5 +1,6 @@
 """`retest lab`: protocols, runs and the lab worker."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,17 @@ from claims.errors import InputError
 
 if TYPE_CHECKING:
     from claims.experiment import ExperimentView, ProtocolView
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read a number of seconds, or one with its unit."""
+    if value is None:
+        return None
+    read = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smh]?)", value)
+    seconds = float(read[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[read[2]] if read else 0.0
+    if not 0 < seconds <= 7 * 86400:
+        raise click.BadParameter(f"{value!r} is no time up to seven days, such as 90s, 45m or 4h", ctx, param)
+    return seconds
 
 
 @click.group("lab")
@@ -58,6 +70,11 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
     help="Where its seeds begin; on fresh seeds it is another experiment, that repeats the first.",
 )
 @click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the protocol.")
+@click.option("--gpus", type=click.IntRange(0, 64), help="GPUs for each seed.  [default: what the lab says of PROFILE]")
+@click.option(
+    "--time", "time_s", callback=_seconds, metavar="TIME", help="Wall time after which a seed is stopped: 90s, 45m, 4h."
+)
+@click.option("--memory", type=click.FloatRange(0, 4096, min_open=True), help="Memory limit of a seed in GiB.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("retest-report"), show_default=True
 )
@@ -70,6 +87,9 @@ def run(
     seeds: int | None,
     first_seed: int,
     params: tuple[str, ...],
+    gpus: int | None,
+    time_s: float | None,
+    memory: float | None,
     out: Path,
     as_json: bool,
 ) -> int:
@@ -78,8 +98,10 @@ def run(
     from agent.cli.seed_watch import SeedWatch
     from agent.settings import load_settings
     from agent.wiring import connect_lab
-    from claims.experiment import ExperimentSpec, Submission
+    from claims.experiment import ExperimentSpec, Limits, Submission
 
+    named = {"gpus": gpus, "time_s": time_s, "memory_gib": memory}
+    limits = Limits.model_validate({name: value for name, value in named.items() if value is not None})
     settings = load_settings()
     with connect_lab(settings) as client:
         offered = {p.name: p for p in client.protocols()}
@@ -92,7 +114,7 @@ def run(
             params=read_params(params),
             first_seed=first_seed,
         )
-        view = client.submit(Submission(spec=spec, n_seeds=seeds or settings.seeds))
+        view = client.submit(Submission(spec=spec, n_seeds=seeds or settings.seeds, limits=limits))
         if not as_json:
             console(stderr=True).print(foretell(offered[protocol], view), soft_wrap=True)
         with SeedWatch(view.runs, silent=as_json) as watch:
