@@ -336,9 +336,10 @@ def _withdrawals(store: Store, since: Since) -> tuple[Withdrawal, ...]:
     if not since.withdrawn:
         return ()
     resting: dict[str, set[str]] = {}
-    for claim_id, paper_ids in store.evidence_on(since.withdrawn).items():
-        for paper_id in paper_ids:
-            resting.setdefault(paper_id, set()).add(claim_id)
+    for claim_id, paper_ids in store.evidence_on(since.withdrawn, standing=True).items():
+        for item in store.evidence(claim_id):
+            if isinstance(item, PaperEvidence) and item.paper_id in paper_ids and item.stance is not Stance.NEUTRAL:
+                resting.setdefault(item.paper_id, set()).add(claim_id)
     for claim in store.claims():
         for anchor in claim.anchors:
             if anchor.arxiv_id in since.withdrawn:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from claims.clock import Clock
 from claims.due import Care, PaperChange
+from claims.evidence import Stance
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
 from claims.store.evidence import EVIDENCE, EXPERIMENTS, load_experiments
@@ -129,12 +130,16 @@ class NightShelf:
         with self.door.reading() as connection:
             return dense_to({row[0]: row[1] for row in connection.execute(query)})
 
-    def evidence_on(self, paper_ids: Iterable[str]) -> dict[str, set[str]]:
-        """Give the claims that hold a stance on any of these papers, with the papers."""
+    def evidence_on(self, paper_ids: Iterable[str], *, standing: bool = False) -> dict[str, set[str]]:
+        """Give the claims that hold a stance on any of these papers, with the papers; with `standing`, no neutral one.
+
+        It may be one that another judge or a later text replaced.
+        """
+        kept = EVIDENCE.c.stance != Stance.NEUTRAL.value if standing else sa.true()
         found: dict[str, set[str]] = {}
         with self.door.reading() as connection:
             for part in in_parts(paper_ids):
-                query = sa.select(EVIDENCE.c.claim_id, EVIDENCE.c.paper_id).where(EVIDENCE.c.paper_id.in_(part))
+                query = sa.select(EVIDENCE.c.claim_id, EVIDENCE.c.paper_id).where(EVIDENCE.c.paper_id.in_(part), kept)
                 for row in connection.execute(query.distinct()):
                     found.setdefault(row.claim_id, set()).add(row.paper_id)
         return found

@@ -112,6 +112,7 @@ def test_a_paper_is_not_read_again_when_only_its_comment_changed(library: Librar
 
 
 def test_a_revised_abstract_is_judged_again_and_the_old_stance_is_kept(library: Library) -> None:
+    library.put(paper_about("curated", "Supports", 1, updated_on=FIRST))
     library.night(FIRST)
     revised = paper_about("curated", "Contradicts", 1, updated_on=SECOND)
     library.at(SECOND).put(revised)
@@ -120,7 +121,12 @@ def test_a_revised_abstract_is_judged_again_and_the_old_stance_is_kept(library: 
     assert (CURATED.id, revised.id) in judge.read
     stances = [e for e in library.store.evidence(CURATED.id, everything=True) if isinstance(e, PaperEvidence)]
     assert [e.stance for e in stances if e.paper_id == revised.id] == ["supports", "contradicts"]
-    assert [c.after for c in digest.changes] == [VerdictKind.CONTESTED]
+    (change,) = digest.changes
+    (ground,) = change.because
+    assert (change.after, ground.said) == (VerdictKind.CONTESTED, "contradicts")
+    assert ground.revised is not None
+    assert (ground.revised.on, ground.revised.was, ground.revised.was_on) == (SECOND, "supports", FIRST)
+    assert f"was: supports, in the text of {FIRST}; revised {SECOND}" in render_digest(digest)
 
 
 def test_a_withdrawn_paper_stops_counting_the_same_night(library: Library) -> None:
@@ -131,7 +137,8 @@ def test_a_withdrawn_paper_stops_counting_the_same_night(library: Library) -> No
     (change,) = digest.changes
     assert (change.before, change.after) == (VerdictKind.STANDS, VerdictKind.UNTESTED)
     assert {(lost.paper_id, lost.why) for lost in change.lost} == {(p.id, "the paper was withdrawn") for p in gone}
-    assert {w.paper_id for w in digest.withdrawals} == {p.id for p in gone}
+    assert {(w.paper_id, w.because) for w in digest.withdrawals} == {(p.id, "wrong") for p in gone}
+    assert {(r.claim, r.verdict) for w in digest.withdrawals for r in w.claims} == {(CURATED.text, "untested")}
 
 
 def test_a_withdrawn_anchor_makes_its_claim_due(library: Library) -> None:
