@@ -69,6 +69,9 @@ ASK_WAITS_S = (0.0, 0.5, 2.0)
 QUIET_S = 45.0
 """Seconds without a line after which a stream counts as broken; the lab sends a comment every 10."""
 
+COMMENT_S = 10.0
+"""Seconds after which the lab sends a comment into a silent stream; a limit is kept to within them."""
+
 READ_S = 600.0
 """Seconds that a question to the lab's NLI model may take; the first one loads it, and may download it before."""
 
@@ -183,16 +186,17 @@ class LabClient:
             # Nothing was started that could run twice: the same question may be asked again.
             raise LabUnreachable(str(exc)) from exc
 
-    def events(self, experiment_id: str) -> Iterator[Progress]:
+    def events(self, experiment_id: str, *, until: float | None = None) -> Iterator[Progress]:
         """Give the progress of an experiment as it happens, and end when it has. Goes on after a broken connection.
 
+        until: moment of the monotonic clock at which it ends too, at most `COMMENT_S` later.
         Raises LabUnreachable when the lab cannot be reached any more, and LabRefused.
         """
         last_id = ""
         broken = 0
         while True:
             try:
-                for event_id, progress in self._stream(experiment_id, last_id):
+                for event_id, progress in self._stream(experiment_id, last_id, until):
                     last_id, broken = event_id or last_id, 0
                     yield progress
                     if progress.run_id is None and progress.state.is_final:
@@ -203,12 +207,14 @@ class LabClient:
                     raise LabUnreachable(f"the lab at {self.url} broke off {broken} times: {exc}") from exc
                 time.sleep(min(0.5 * 2**broken, 10.0))
                 continue
+            if _is_past(until):
+                return
             # The stream was closed in order, without an end: a server that goes down does this.
             time.sleep(0.5)
             if self.get(experiment_id).state.is_final:
                 return
 
-    def _stream(self, experiment_id: str, last_id: str) -> Iterator[tuple[str, Progress]]:
+    def _stream(self, experiment_id: str, last_id: str, until: float | None) -> Iterator[tuple[str, Progress]]:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         if last_id:
             headers["Last-Event-ID"] = last_id
@@ -221,6 +227,8 @@ class LabClient:
             if answer.is_error:
                 answer.read()
                 raise _refusal(answer, sent=False)
+            assert isinstance(answer.stream, httpx.SyncByteStream)
+            answer.stream = _Until(answer.stream, until)
             for event in EventSource(answer).iter_sse():
                 if event.event != "progress":
                     continue
@@ -239,20 +247,25 @@ class LabClient:
 
         After `timeout_s` it is shown as it stands, which is not final then.
         """
-        until = time.monotonic() + timeout_s if timeout_s is not None else None
-        if until is None:
+        if timeout_s is None:
             for progress in self.events(experiment_id):
                 if on_progress is not None:
                     on_progress(progress)
             return self.get(experiment_id)
+        until = time.monotonic() + timeout_s
         while True:
             # With a limit it looks by itself, because a stream may be silent for longer than the limit.
             view = self.get(experiment_id)
-            if on_progress is not None:
-                on_progress(_summary(view))
-            if view.state.is_final or time.monotonic() >= until:
+            if view.state.is_final or _is_past(until):
                 return view
-            time.sleep(max(0.0, min(0.5, until - time.monotonic())))
+            if on_progress is not None and not _is_past(until - COMMENT_S):
+                try:
+                    for progress in self.events(experiment_id, until=until - COMMENT_S):
+                        on_progress(progress)
+                except (LabUnreachable, LabRefused):
+                    on_progress = None  # whoever waits wants the outcome first, and that is looked for all the same
+            else:
+                time.sleep(max(0.0, min(0.5, until - time.monotonic())))
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         for wait_s in (*CONNECT_WAITS_S, None):
@@ -281,18 +294,26 @@ class LabClient:
             raise meaning(f"the lab at {self.url}: {why}") from exc
 
 
-def _summary(view: ExperimentView) -> Progress:
-    done = sum(1 for run in view.runs if run.state.is_final)
-    at = max((run.ended_at or run.started_at or view.submitted_at for run in view.runs), default=view.submitted_at)
-    return Progress(
-        experiment_id=view.id,
-        state=view.state,
-        step=done,
-        steps=len(view.runs),
-        seconds_left=view.seconds_left,
-        message=f"{done} of {len(view.runs)} seeds done",
-        at=at,
-    )
+class _Until(httpx.SyncByteStream):
+    """Bytes of an answer that end in order at a moment, between two pieces."""
+
+    def __init__(self, bytes_: httpx.SyncByteStream, until: float | None) -> None:
+        self._bytes = bytes_
+        self._until = until
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._bytes:
+            yield piece
+            if _is_past(self._until):
+                return
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._bytes.close()
+
+
+def _is_past(moment: float | None) -> bool:
+    return moment is not None and time.monotonic() >= moment
 
 
 def _refusal(answer: httpx.Response, *, sent: bool) -> AgentError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import BudgetSpent
-from agent.graph.parts import Parts
+from agent.graph.parts import Parts, unwatched
 from agent.judges.judge import Judge
 from agent.refresh import NightWish, refresh
 from agent.sources.mirror import catch_up
@@ -104,6 +104,7 @@ class Library:
         options = {"harvest": "oai_url" in wish, "papers_per_claim": 60} | wish
         lab = options.pop("lab", None)
         sleep = options.pop("sleep", lambda seconds: None)
+        watch = options.pop("watch", unwatched)
         parts = Parts(
             store=self.store,
             sources={},
@@ -111,5 +112,6 @@ class Library:
             clock=self.store.clock,
             lab=lab,
             no_lab_because="no lab in this test",
+            watch=watch,
         )
         return refresh(NightWish(until=day, **options), parts, self.index, sleep=sleep)

@@ -1,7 +1,7 @@
 """`retest refresh`, `due` and `care`: the nightly pass, what it will go over, and what a person wants done with it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DAY = click.DateTime(["%Y-%m-%d"])
 FORMATS = ("md", "html", "json", "atom")
+
+NIGHT_QUIET_S = 60.0
+"""Seconds between two progress lines of a claim's experiment where there is no terminal: a night's log is kept."""
 
 
 @click.command("refresh")
@@ -95,7 +98,11 @@ def refresh(
         oai_url=settings.oai_url,
     )
     sent_to = Receivers() if no_send else receivers(settings, webhook=webhook, secret=webhook_secret)
-    with open_store(settings, clock) as store, _lab_if_needed(store, settings, wish.seeds_budget) as lab:
+    with (
+        open_store(settings, clock) as store,
+        _lab_if_needed(store, settings, wish.seeds_budget) as lab,
+        watching(store, wish.seeds_budget, debug=ctx.obj["debug"]) as watch,
+    ):
         assert isinstance(lab, Lab)
         parts = Parts(
             store=store,
@@ -104,7 +111,7 @@ def refresh(
             clock=clock,
             lab=lab.client,
             no_lab_because=lab.why_not,
-            watch=_say if ctx.obj["debug"] else lambda step: None,
+            watch=watch,
         )
         index = open_index(settings)
         if explained is not None:
@@ -132,6 +139,26 @@ def _lab_if_needed(store: "Store", settings: "Settings", seeds_budget: int) -> I
 
     with open_lab(settings, wanted=seeds_budget > 0 and bool(undecided(store.experiments()))) as lab:
         yield lab
+
+
+@contextmanager
+def watching(store: "Store", seeds_budget: int, *, debug: bool) -> Iterator["Callable[[Step], None]"]:
+    """Show how far experiments are while the night waits for them; with `debug`, also what every claim came to."""
+    from agent.cli.watch import Watch
+    from agent.refresh.seeds import undecided
+
+    open_ = undecided(store.experiments()) if seeds_budget > 0 else []
+    ids = dict.fromkeys(view.spec.claim_id for view in open_ if view.spec.claim_id)
+    names = {id: plain(store.claim(id).text, 34) for id in ids}
+    with Watch(names, quiet_s=NIGHT_QUIET_S) if names else nullcontext() as watch:
+
+        def tell(step: "Step") -> None:
+            if step.progress is not None and watch is not None:
+                watch(step)
+            elif debug:
+                _say(step)
+
+        yield tell
 
 
 def code_of(digest: "Digest") -> int:

@@ -24,8 +24,10 @@ TOLD = frozenset({"ground", "screen", "choose", "dispatch", "decide"})
 class Watch:
     """Takes `Step`s from any thread. Use as a context manager around the pass."""
 
-    def __init__(self, names: dict[str, str], *, silent: bool = False) -> None:
+    def __init__(self, names: dict[str, str], *, silent: bool = False, quiet_s: float = QUIET_S) -> None:
+        """Prepare. names: of the claims that are shown, by id; quiet_s: between two progress lines of one claim."""
         self._names = names
+        self._quiet_s = quiet_s
         self._silent = silent
         self._console = console(stderr=True)
         self._lock = threading.Lock()
@@ -77,7 +79,7 @@ class Watch:
 
     def _is_time(self, step: "Step") -> bool:
         now = time.monotonic()
-        if now - self._last_print.get(step.claim_id, 0.0) < QUIET_S:
+        if now - self._last_print.get(step.claim_id, -self._quiet_s) < self._quiet_s:
             return False
         self._last_print[step.claim_id] = now
         return True
@@ -93,7 +95,7 @@ class Watch:
         table.add_column(width=9, no_wrap=True, style="cyan")
         table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         for claim, (node, message) in self._lines.items():
-            table.add_row(self._names[claim], node, message)
+            table.add_row(self._names.get(claim, claim), node, message)
         return table
 
 

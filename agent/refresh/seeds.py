@@ -11,7 +11,7 @@ from agent.refresh.night import Night
 from agent.refresh.state import NightState
 from claims.claim import Claim
 from claims.due import is_undecided
-from claims.experiment import ExperimentView, Submission
+from claims.experiment import ExperimentView, Progress, Submission
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +97,15 @@ def add_seeds(night: Night, claims: Sequence[Claim]) -> dict[str, list[str]]:
 def collect(claim: Claim, experiment_ids: Sequence[str], night: Night) -> None:
     """Wait for a claim's experiments and keep their outcomes as evidence; what has none yet is said in the digest."""
     lab = night.parts.lab
+
+    def show(progress: Progress) -> None:
+        night.parts.watch(Step(claim.id, "experiment", progress.message, progress))
+
     for id in experiment_ids:
         assert lab is not None
         try:
             with span("experiment", experiment=id):
-                view = lab.wait(id, timeout_s=night.wish.lab_wait_s)
+                view = lab.wait(id, on_progress=show, timeout_s=night.wish.lab_wait_s)
         except (Retryable, Final) as exc:
             night.trouble(LAB, f"{id} has no outcome yet: {exc}", claim.id)
             continue

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from agent import lab_client
 from agent.errors import LabRefused, LabUnreachable, RunStateUnknown
 from agent.lab_client import ADDRESS_ERRORS, LAB_ERRORS, NEVER_RAISED, LabClient
 from claims.clock import SystemClock
@@ -221,6 +222,37 @@ def test_a_wait_with_a_limit_shows_what_there_is() -> None:
     running = answer(200, _view(RunState.RUNNING).model_dump_json())
     with playing(running) as (_, client):
         assert client.wait(SPEC.id, timeout_s=0.0).state is RunState.RUNNING
+
+
+def _until_it_is_left(_: str, connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+    connection.sendall(_event("0.1.50", seed=0, run_id="run-1", step=1).encode())
+    connection.settimeout(0.02)
+    while True:
+        try:
+            connection.sendall(b": still here\n\n")
+            if not connection.recv(1):
+                return
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+
+
+def test_a_wait_with_a_limit_tells_what_happens_and_keeps_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab_client, "COMMENT_S", 0.2)
+    running = answer(200, _view(RunState.RUNNING).model_dump_json())
+    seen: list[int | None] = []
+    with playing(running, _until_it_is_left, *[running] * 20, timeout_s=5) as (lab, client):
+        view = client.wait(SPEC.id, on_progress=lambda progress: seen.append(progress.step), timeout_s=0.6)
+        assert lab.requests[1].endswith("/events")
+    assert (view.state, seen) == (RunState.RUNNING, [1])
+
+
+def test_a_wait_with_a_limit_goes_on_without_a_stream_that_cannot_be_read() -> None:
+    running, done = (answer(200, _view(state).model_dump_json()) for state in (RunState.RUNNING, RunState.SUCCEEDED))
+    with playing(running, answer(404, '{"detail": "no events here"}'), done, timeout_s=5) as (_, client):
+        assert client.wait(SPEC.id, on_progress=lambda progress: None, timeout_s=60).state is RunState.SUCCEEDED
 
 
 def test_events_of_an_unknown_experiment_are_refused() -> None:

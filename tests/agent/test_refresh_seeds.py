@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from agent.cli.refresh import watching
 from agent.lab_client import LabClient
 from agent.refresh import plan_night
 from agent.refresh.plan import why_due
-from claims.experiment import ExperimentSpec, ExperimentView, Outcome, RunState, RunView, Submission
+from claims.experiment import ExperimentSpec, ExperimentView, Outcome, Progress, RunState, RunView, Submission
 from claims.store import Store
 from tests.factories import NOON, a_result, an_estimate, an_experiment
 from tests.nights import Library, claim_about, paper_about
@@ -31,7 +32,8 @@ def experiment(n_seeds: int) -> ExperimentView:
     outcome = Outcome.REFUTES if n_seeds >= DECIDED_AT else Outcome.INCONCLUSIVE
     spec = ExperimentSpec(protocol="data-quantity", protocol_version=1, profile="tiny", claim_id=CLAIM.id)
     runs = tuple(
-        RunView(id=f"run-{n}", spec=spec.run(n), state=RunState.SUCCEEDED, ended_at=NOON) for n in range(n_seeds)
+        RunView(id=f"run-{n}", spec=spec.run(n), state=RunState.SUCCEEDED, ended_at=NOON, seconds=2.5)
+        for n in range(n_seeds)
     )
     result = a_result(n_seeds, outcome, primary=an_estimate(n_seeds))
     return an_experiment(CLAIM.id, id=spec.id, spec=spec, state=RunState.SUCCEEDED, runs=runs, result=result)
@@ -103,6 +105,7 @@ def test_seeds_are_added_night_by_night_until_the_experiment_is_decided(library:
     assert [(e.outcome, e.n_seeds) for e in first.experiments] == [(Outcome.INCONCLUSIVE, 8)]
     assert [(e.outcome, e.is_decided) for e in second.experiments] == [(Outcome.REFUTES, True)]
     assert (first.cost.seeds, second.cost.seeds, third.cost.seeds) == (4, 4, 0)
+    assert (first.cost.lab_seconds, second.cost.lab_seconds, third.cost.lab_seconds) == (10.0, 10.0, 0.0)
     assert any(e.kind == "experiment" for e in library.store.evidence(CLAIM.id))
 
 
@@ -153,3 +156,37 @@ def test_an_undecided_experiment_is_a_reason_to_go_over_its_claim_where_seeds_ca
 def test_without_a_lab_the_digest_says_which_experiments_wait(library: Library) -> None:
     digest = library.night(FIRST, seeds_budget=8)
     assert [(p.where, "no lab in this test" in p.what) for p in digest.problems] == [("the lab", True)]
+
+
+class Talking(LabClient):
+    """A lab that tells of a training step before it is done."""
+
+    def wait(
+        self,
+        experiment_id: str,
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> ExperimentView:
+        assert on_progress is not None and timeout_s is not None
+        told = {"seed": 5, "arm": "curated", "phase": "train", "step": 37, "steps": 120, "seconds_left": 14.0}
+        on_progress(Progress.model_validate({"experiment_id": experiment_id, "state": "running", "at": NOON} | told))
+        return super().wait(experiment_id, timeout_s=timeout_s)
+
+
+def test_a_night_shows_how_far_its_seeds_are_while_it_waits(
+    library: Library, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Talking(lab.url) as client, watching(library.store, 8, debug=False) as watch:
+        library.night(FIRST, lab=client, seeds_budget=8, watch=watch)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("experiment: seed 5 · curated · train · step 37/120 · about 14 s left")
+    assert line.startswith(CLAIM.text[:30])
+
+
+def test_a_night_without_undecided_experiments_shows_nothing(
+    library: Library, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library.store.put_experiment(experiment(DECIDED_AT))
+    with Talking(lab.url) as client, watching(library.store, 8, debug=False) as watch:
+        library.night(FIRST, lab=client, seeds_budget=8, watch=watch)
+    assert capsys.readouterr().err == ""
