@@ -266,6 +266,7 @@ class Progress(BaseModel):
     metric: float | None = None
     """primary metric so far"""
     seconds_left: float | None = None
+    """of the seed with all its arms; of the experiment where no seed is named"""
     message: str = ""
     at: datetime
 

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from claims.clock import Clock
-from claims.experiment import Progress, RunState, RunView
+from claims.experiment import ExperimentView, Progress, RunState, RunView
 from lab.ledger import Ledger
 from lab.progress import read_from
+from lab.summary import Usual, left_of
 
 _LOOK_S = 0.3
 """Seconds between two looks at the folders."""
@@ -74,7 +75,7 @@ async def stream(ledger: Ledger, experiment_id: str, clock: Clock, *, last_id: s
         for run in view.runs:
             seed = run.spec.seed
             told = places.setdefault(seed, Place())
-            for progress, places[seed] in await asyncio.to_thread(_steps, ledger, experiment_id, run, told):
+            for progress, places[seed] in await asyncio.to_thread(_steps, ledger, view, run, told):
                 has_more = True
                 if progress is not None:
                     yield encode(progress, show_places(places))
@@ -113,7 +114,7 @@ def _state_of(experiment_id: str, run: RunView, clock: Clock) -> Progress:
     )
 
 
-def _steps(ledger: Ledger, experiment_id: str, run: RunView, place: Place) -> list[tuple[Progress | None, Place]]:
+def _steps(ledger: Ledger, view: ExperimentView, run: RunView, place: Place) -> list[tuple[Progress | None, Place]]:
     """Read the steps of one run that were not told yet, each with the place behind it. None: a line that tells none."""
     folder = ledger.run(run.id).folder
     numbers = sorted(int(path.name[1:]) for path in folder.glob("a*") if path.name[1:].isdigit())
@@ -122,8 +123,9 @@ def _steps(ledger: Ledger, experiment_id: str, run: RunView, place: Place) -> li
     if place.attempt != numbers[-1]:
         place = place._replace(attempt=numbers[-1], offset=0)
     read = read_from(folder / f"a{place.attempt}" / "progress.jsonl", place.offset)
+    took = ledger.usual(view)
     told: list[tuple[Progress | None, Place]] = [
-        (_step(experiment_id, run, line), place._replace(offset=end))
+        (_step(view.id, run, line, took), place._replace(offset=end))
         for line, end in zip(read.lines, read.ends, strict=True)
     ]
     if read.offset > (read.ends[-1] if read.ends else place.offset):
@@ -131,16 +133,11 @@ def _steps(ledger: Ledger, experiment_id: str, run: RunView, place: Place) -> li
     return told
 
 
-def _step(experiment_id: str, run: RunView, line: dict[str, Any]) -> Progress | None:
+def _step(experiment_id: str, run: RunView, line: dict[str, Any], took: Usual) -> Progress | None:
+    own = {"experiment_id": experiment_id, "run_id": run.id, "seed": run.spec.seed, "state": RunState.RUNNING}
     try:
-        return Progress(
-            **{
-                **line,
-                "experiment_id": experiment_id,
-                "run_id": run.id,
-                "seed": run.spec.seed,
-                "state": RunState.RUNNING,
-            }
-        )
+        told = Progress(**{**line, **own})
     except (ValidationError, TypeError):
         return None
+    left = left_of(run, line, took, told.at)
+    return told.model_copy(update={"seconds_left": None if left is None else left.base + left.seed})

@@ -46,7 +46,7 @@ from lab.runs import (
     read_model,
     write_model,
 )
-from lab.summary import result_of, seconds_left, state_of_all, usual_seconds
+from lab.summary import Usual, result_of, seconds_left, state_of_all, usual
 
 log = logging.getLogger(__name__)
 
@@ -364,19 +364,19 @@ class Ledger:
             self._results[entry.spec.id] = (key, result)
         return result
 
-    def _seconds_left(self, entry: Entry, runs: tuple[RunView, ...], cores: int) -> float | None:
-        told = {run.id: left for run in runs if (left := self._told_left(run)) is not None}
-        usual = usual_seconds(self._catalogue, entry.spec, runs)
-        side_by_side = max(1, cores // min(entry.limits.cpus, cores))
-        return seconds_left(runs, told, usual, self._clock.now(), side_by_side=side_by_side)
+    def usual(self, view: ExperimentView) -> Usual:
+        """What a seed of the experiment takes."""
+        return usual(self._catalogue, view.spec, view.runs)
 
-    def _told_left(self, run: RunView) -> float | None:
-        if run.state is not RunState.RUNNING or run.started_at is None:
-            return None
+    def _seconds_left(self, entry: Entry, runs: tuple[RunView, ...], cores: int) -> float | None:
+        told = {run.id: self._told(run) for run in runs if run.state is RunState.RUNNING}
+        took = usual(self._catalogue, entry.spec, runs)
+        side_by_side = max(1, cores // min(entry.limits.cpus, cores))
+        return seconds_left(runs, told, took, self._clock.now(), side_by_side=side_by_side)
+
+    def _told(self, run: RunView) -> dict[str, object] | None:
         attempts = sorted(self.run(run.id).folder.glob("a*/progress.jsonl"), key=lambda path: path.stat().st_mtime)
-        line = last_line(attempts[-1]) if attempts else None
-        told = line.get("seconds_left") if line is not None else None
-        return float(told) if isinstance(told, int | float) else None
+        return last_line(attempts[-1]) if attempts else None
 
 
 def _number(name: str, prefix: str) -> int:

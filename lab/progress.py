@@ -46,6 +46,7 @@ class ProgressFile:
         loss: float | None = None,
         metric: float | None = None,
         seconds_left: float | None = None,
+        base_seconds: float | None = None,
         message: str = "",
     ) -> None:
         """Write where the run is, unless the last line is a moment old and says nearly the same."""
@@ -63,6 +64,7 @@ class ProgressFile:
             ("loss", loss),
             ("metric", metric),
             ("seconds_left", seconds_left),
+            ("base_seconds", base_seconds),
             ("message", message or None),
         ):
             if value is not None and not (isinstance(value, float) and not math.isfinite(value)):

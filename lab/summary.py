@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from claims.experiment import ExperimentResult, ExperimentSpec, Outcome, RunState, RunView
 from lab.catalogue import Catalogue
@@ -54,38 +55,100 @@ def result_of(catalogue: Catalogue, spec: ExperimentSpec, runs: Sequence[RunView
     return result.model_copy(update={"outcome": Outcome.INVALID, "reason": reason})
 
 
-def usual_seconds(catalogue: Catalogue, spec: ExperimentSpec, runs: Sequence[RunView]) -> float | None:
-    """What a seed takes: what finished ones took, else what the protocol says; None when neither is known."""
-    took = [run.seconds for run in runs if run.state is RunState.SUCCEEDED and run.seconds is not None]
+class Usual(NamedTuple):
+    """What a seed takes, in seconds."""
+
+    seed: float | None
+    """beside building the base; None when nobody knows"""
+    base: float
+    """building the base or bases; 0 when they are there, or when nobody knows"""
+
+
+def usual(catalogue: Catalogue, spec: ExperimentSpec, runs: Sequence[RunView]) -> Usual:
+    """Tell what a seed takes: what finished ones took, else what the protocol says of its defaults."""
+    took = [
+        run.seconds - _number(run.record.get("base_seconds"))
+        for run in runs
+        if run.state is RunState.SUCCEEDED and run.seconds is not None
+    ]
     if took:
-        return sum(took) / len(took)
+        return Usual(sum(took) / len(took), 0.0)
     try:
-        return catalogue.find(spec.protocol, spec.protocol_version).view().seconds_per_seed.get(spec.profile)
+        protocol = catalogue.find(spec.protocol, spec.protocol_version).view()
     except InvalidSpec:
+        return Usual(None, 0.0)
+    if spec.params:
+        # With other steps or another model it is another length.
+        return Usual(None, 0.0)
+    return Usual(protocol.seconds_per_seed.get(spec.profile), protocol.base_seconds.get(spec.profile, 0.0))
+
+
+class Left(NamedTuple):
+    """What one run has before it, in seconds."""
+
+    base: float
+    """to the end of building bases, which other seeds wait for"""
+    seed: float
+    """the rest"""
+
+
+def left_of(run: RunView, line: Mapping[str, object] | None, took: Usual, now: datetime) -> Left | None:
+    """Estimate what a running run has before it; None when nobody knows what a seed takes.
+
+    line: what it told last. Its `seconds_left` are those of one arm in one phase, and others may follow: they are no
+    more than the least that is left.
+    """
+    if took.seed is None or run.started_at is None:
         return None
+    spent = (now - run.started_at).total_seconds()
+    if line is None:
+        base = max(took.base - spent, 0.0)
+        return Left(base, max(took.seed - max(spent - took.base, 0.0), _LEAST_S))
+    in_bases, told = _number(line.get("base_seconds")), _number(line.get("seconds_left"))
+    since = max((now - _at(line, now)).total_seconds(), 0.0)
+    if line.get("phase") == "pretrain":
+        base = max(told, took.base - in_bases)
+        return Left(max(base - since, 0.0), max(took.seed - (spent - since - in_bases), _LEAST_S))
+    return Left(0.0, max(took.seed - (spent - in_bases), told - since, _LEAST_S))
 
 
 def seconds_left(
     runs: Sequence[RunView],
-    told: Mapping[str, float],
-    usual: float | None,
+    told: Mapping[str, Mapping[str, object] | None],
+    took: Usual,
     now: datetime,
     *,
     side_by_side: int,
 ) -> float | None:
     """Estimate the seconds to the end; None when nothing is known about a run that is open.
 
-    told: what runs say of themselves, by id. side_by_side: how many may work at a time.
+    told: the last line of each run that works, by id. side_by_side: how many may work at a time. Seeds wait for the
+    base while one of them builds it.
     """
-    left = 0.0
     open_runs = [run for run in runs if not run.state.is_final]
-    for run in open_runs:
-        if run.id in told:
-            left += told[run.id]
-        elif usual is None:
-            return None
-        elif run.state is RunState.RUNNING and run.started_at is not None:
-            left += max(usual - (now - run.started_at).total_seconds(), 1.0)
-        else:
-            left += usual
-    return left / max(1, min(len(open_runs), side_by_side))
+    if not open_runs:
+        return 0.0
+    if took.seed is None:
+        return None
+    waiting = Left(0.0 if any(run.started_at is not None for run in runs) else took.base, took.seed)
+    left = [
+        (left_of(run, told.get(run.id), took, now) if run.state is RunState.RUNNING else None) or waiting
+        for run in open_runs
+    ]
+    return max(one.base for one in left) + sum(one.seed for one in left) / max(1, min(len(open_runs), side_by_side))
+
+
+_LEAST_S = 1.0
+"""What is left of a run that takes longer than usual."""
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _at(line: Mapping[str, object], now: datetime) -> datetime:
+    try:
+        at = datetime.fromisoformat(str(line.get("at")))
+    except ValueError:
+        return now
+    return at if at.tzinfo is not None else now

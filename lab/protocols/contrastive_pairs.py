@@ -117,7 +117,7 @@ def _score(bench: Workbench, arm: str, model: Loaded, items: list[Item], max_new
     said = measure.answers(model, [item.prompt for item in items], max_new_tokens=max_new_tokens)
     faults = [calls.verify(item, answer) for item, answer in zip(items, said, strict=True)]
     valid = measure.share("valid calls", arm, [fault is calls.Fault.NONE for fault in faults])
-    bench.report(arm=arm, phase="evaluate", metric=valid.value)
+    bench.tell(valid)
     return [
         valid,
         measure.share("format errors", arm, [fault.is_format_error for fault in faults]),

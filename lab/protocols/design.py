@@ -172,7 +172,7 @@ class Design(ABC):
         params = self._parse(spec.profile, spec.params)
         bench = Workbench(params, seed=spec.seed, folder=folder, report=report, protocol=self.name)
         measurements = self.measure(params, bench)
-        report(phase="evaluate", metric=self._value(measurements, self.primary), message="seed finished")
+        bench.report(phase="evaluate", metric=self._value(measurements, self.primary), message="seed finished")
         return SeedResult(tuple(measurements), bench.record())
 
     def analyse(self, spec: ExperimentSpec, finished: Sequence[Finished]) -> ExperimentResult:

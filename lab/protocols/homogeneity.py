@@ -134,7 +134,7 @@ def _compare(p: HomogeneityParameters, bench: Workbench, arm: str, models: list[
         for o in answers
         for a in o
     ]
-    bench.report(arm=arm, phase="evaluate", metric=alike.value)
+    bench.tell(alike)
     return [alike, measure.share("valid answers", arm, valid)]
 
 

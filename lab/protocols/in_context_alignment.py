@@ -89,7 +89,7 @@ class InContextAlignment(Design):
 
         def score(arm: str, model: Loaded, items: list[Item]) -> Measurement:
             found = measure.share("accuracy", arm, _hits(model, items))
-            bench.report(arm=arm, phase="evaluate", metric=found.value)
+            bench.tell(found)
             return found
 
         found = [

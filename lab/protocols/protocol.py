@@ -20,9 +20,14 @@ class Report(Protocol):
         loss: float | None = None,
         metric: float | None = None,
         seconds_left: float | None = None,
+        base_seconds: float | None = None,
         message: str = "",
     ) -> None:
-        """Tell where the run is."""
+        """Tell where the run is.
+
+        metric: the primary one, of the arm that is named. seconds_left: of this arm in this phase. base_seconds: what
+        went into building bases so far; the lab knows what a seed takes beside that, and tells people the seed's time.
+        """
         ...
 
 

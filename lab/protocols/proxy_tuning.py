@@ -135,9 +135,10 @@ def _score(
 
     said, told = say(asked), say(probes)
     right = measure.share("held-out questions", arm, exact(asked, said))
-    bench.report(arm=arm, phase="evaluate", metric=right.value)
-    kept = [item.answer in answer.split() for item, answer in zip(probes, told, strict=True)]
-    return [right, measure.share("in format", arm, map(facts.in_format, said)), measure.share("facts kept", arm, kept)]
+    still = [item.answer in answer.split() for item, answer in zip(probes, told, strict=True)]
+    kept = measure.share("facts kept", arm, still)
+    bench.tell(kept)
+    return [right, measure.share("in format", arm, map(facts.in_format, said)), kept]
 
 
 def _bases(p: ProxyTuningParameters, bench: Workbench, planted: facts.Facts) -> tuple[Loaded, Loaded]:

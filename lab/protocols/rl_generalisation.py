@@ -122,8 +122,13 @@ class RLGeneralisation(Design):
         }  # fmt: skip
         found = []
         for arm, model in arms.items():
-            scores = [bench.score(arm, model, items, name=name, max_new_tokens=2) for name, items in held_out.items()]
-            found += [*scores, specialisation(scores[0], scores[1])]
+            scores = [
+                bench.score(arm, model, items, name=name, max_new_tokens=2, is_primary=False)
+                for name, items in held_out.items()
+            ]
+            special = specialisation(scores[0], scores[1])
+            bench.tell(special)
+            found += [*scores, special]
         return found
 
 

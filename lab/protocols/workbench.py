@@ -25,7 +25,7 @@ class Workbench:
     def __init__(self, params: Parameters, *, seed: int, folder: Path, report: Report, protocol: str) -> None:
         self.seed = seed
         self.folder = folder
-        self.report = report
+        self._report = report
         self._params = params
         self._protocol = protocol
         self._data: dict[str, str] = {}
@@ -35,6 +35,12 @@ class Workbench:
         self._train_seconds: dict[str, float] = {}
         self._scale = 0
         self._began = time.monotonic()
+        self._base_seconds = 0.0
+        self._base_since: float | None = None
+
+    def report(self, **said: Any) -> None:
+        """Tell where the run is, as `lab.protocols.protocol.Report` has it, with the time that went into bases."""
+        self._report(**said, base_seconds=round(self._in_bases(), 2))
 
     def base(
         self,
@@ -98,7 +104,9 @@ class Workbench:
             "vocabulary": list(vocabulary),
             "corpus": data_digest(examples),
         }
+        self._base_since = time.monotonic()
         loaded, self._bases[name] = models.cached(recipe, build)
+        self._base_seconds, self._base_since = self._in_bases(), None
         self._note_model(name, loaded)
         return loaded
 
@@ -188,6 +196,10 @@ class Workbench:
         self._note_model(arm, loaded)
         return loaded
 
+    def _in_bases(self) -> float:
+        """Seconds that bases took so far; waiting for another seed that builds one is in it."""
+        return self._base_seconds + (0.0 if self._base_since is None else time.monotonic() - self._base_since)
+
     def _note_model(self, name: str, loaded: Loaded) -> None:
         self._devices[name] = models.whereabouts(loaded)
         self._scale = max(self._scale, loaded.parameters)
@@ -197,13 +209,28 @@ class Workbench:
         self._data[arm] = data_digest(*parts)
 
     def score(
-        self, arm: str, loaded: Loaded, items: Sequence[Item], *, name: str = "accuracy", max_new_tokens: int = 12
+        self,
+        arm: str,
+        loaded: Loaded,
+        items: Sequence[Item],
+        *,
+        name: str = "accuracy",
+        max_new_tokens: int = 12,
+        is_primary: bool = True,
     ) -> Measurement:
-        """Give the share of items that are answered exactly right, greedily."""
+        """Give the share of items that are answered exactly right, greedily.
+
+        is_primary: whether that is the primary metric, and told as such while the run works.
+        """
         said = measure.answers(loaded, [item.prompt for item in items], max_new_tokens=max_new_tokens)
         found = measure.share(name, arm, exact(items, said))
-        self.report(arm=arm, phase="evaluate", metric=found.value)
+        if is_primary:
+            self.tell(found)
         return found
+
+    def tell(self, found: Measurement) -> None:
+        """Show an arm's primary metric to whoever watches."""
+        self.report(arm=found.arm, phase="evaluate", metric=found.value)
 
     def number(self, *names: str | int) -> int:
         """Give a seed for one purpose, below 2**31."""
@@ -220,6 +247,7 @@ class Workbench:
             "data_digest": self._data,
             "curves": {arm: [list(point) for point in curve] for arm, curve in self._curves.items()},
             "train_seconds": self._train_seconds,
+            "base_seconds": round(self._base_seconds, 2),
             "wall_seconds": round(time.monotonic() - self._began, 2),
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         }

@@ -272,4 +272,11 @@ def test_one_seed_trains_measures_every_arm_and_is_repeated_by_its_seed(name, tm
     assert all(base["curve"] and base["probes"] and base["base"] for base in record["bases"].values())
     assert record["curves"] == again.record["curves"]
     assert {k["phase"] for k in told} >= {"pretrain", "train", "evaluate"}
+    primary = {m.value for m in first.measurements if m.name.startswith(protocol.primary.metric)}
+    shown = {k["metric"] for k in told if k.get("metric") is not None and k.get("arm")}
+    assert shown
+    assert shown <= primary, "the metric shown while it runs is the primary one"
+    in_bases = [k["base_seconds"] for k in told if k.get("message") == "seed finished"]
+    assert in_bases == pytest.approx([one.record["base_seconds"] for one in (first, again)], abs=0.02)
+    assert in_bases[0] > 0
     assert all(base["from_cache"] for base in again.record["bases"].values())

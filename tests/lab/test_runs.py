@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claims.clock import FrozenClock
-from claims.experiment import ExperimentSpec, Limits, RunState, Submission
+from claims.experiment import ExperimentSpec, Limits, RunState, RunView, Submission
 from lab.catalogue import Catalogue
 from lab.errors import CorruptRunFolder, InvalidSpec, NoSuchExperiment
 from lab.events import Place, parse_places, show_places
@@ -32,6 +32,7 @@ from lab.runs import (
     write_model,
 )
 from lab.slots import take_slots
+from lab.summary import Left, Usual, left_of, seconds_left, usual
 from lab.workers import Seat, Watch
 from tests.factories import NOON
 from tests.labs import PROTOCOL, until
@@ -302,6 +303,46 @@ def test_time_left_counts_what_runs_side_by_side(ledger: Ledger) -> None:
     assert ledger.view(SPEC.id, cores=2).seconds_left == pytest.approx(3 * 2.0 / 2), "what a seed took replaces it"
     ledger.cancel(SPEC.id)
     assert ledger.view(SPEC.id, cores=2).seconds_left == 0.0
+
+
+def _at_work(**line: object) -> tuple[RunView, dict[str, object]]:
+    run = RunView(id="run-0", spec=SPEC.run(0), state=RunState.RUNNING, started_at=NOON)
+    return run, {"at": (NOON + timedelta(seconds=30)).isoformat(), **line}
+
+
+def test_what_is_left_of_a_seed_is_more_than_what_is_left_of_its_arm() -> None:
+    run, line = _at_work(arm="a", phase="train", step=9, steps=10, seconds_left=1.0, base_seconds=18.0)
+    now = NOON + timedelta(seconds=32)
+    assert left_of(run, line, Usual(20.0, 70.0), now) == Left(0.0, 6.0), "14 s of 32 were its own"
+    assert left_of(run, line, Usual(5.0, 0.0), now) == Left(0.0, 1.0), "longer than usual"
+    slow = {**line, "seconds_left": 40.0}
+    assert left_of(run, slow, Usual(20.0, 0.0), now) == Left(0.0, 38.0), "an arm alone needs more than usual"
+    assert left_of(run, line, Usual(None, 0.0), now) is None
+    assert left_of(run, {"at": "never"}, Usual(40.0, 0.0), now) == Left(0.0, 8.0)
+
+
+def test_the_base_that_a_seed_builds_first_is_part_of_what_is_left() -> None:
+    run, line = _at_work(arm="base", phase="pretrain", step=1, steps=2, seconds_left=10.0, base_seconds=28.0)
+    now = NOON + timedelta(seconds=30)
+    assert left_of(run, line, Usual(20.0, 70.0), now) == Left(42.0, 18.0), "a second base follows"
+    assert left_of(run, line, Usual(20.0, 0.0), now) == Left(10.0, 18.0)
+    assert left_of(run, None, Usual(20.0, 70.0), now) == Left(40.0, 20.0)
+    waits = RunView(id="run-1", spec=SPEC.run(1), state=RunState.QUEUED)
+    took = Usual(20.0, 70.0)
+    assert seconds_left([waits, waits], {}, took, now, side_by_side=2) == 70.0 + 20.0
+    assert seconds_left([run, waits], {run.id: line}, took, now, side_by_side=1) == 42.0 + 18.0 + 20.0
+
+
+def test_a_seed_that_built_the_base_does_not_make_the_others_look_as_long() -> None:
+    done = RunView(
+        id="run-0", spec=SPEC.run(0), state=RunState.SUCCEEDED, started_at=NOON, seconds=90.0,
+        record={"base_seconds": 70.0},
+    )  # fmt: skip
+    catalogue = Catalogue(PROTOCOL)
+    assert usual(catalogue, SPEC, [done]) == Usual(20.0, 0.0)
+    assert usual(catalogue, SPEC, []) == Usual(1.0, 0.0)
+    changed = SPEC.model_copy(update={"params": {"seconds": 9.0}})
+    assert usual(catalogue, changed, []) == Usual(None, 0.0), "nobody measured another length"
 
 
 def test_an_experiment_of_a_protocol_that_is_gone_is_still_shown(ledger: Ledger, tmp_path: Path) -> None:
