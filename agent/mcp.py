@@ -17,8 +17,8 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from agent.act import OneClaim
-from agent.chat.answer import MAX_QUESTION
 from agent.chat.answer import ask as ask_store
+from agent.chat.asked import MAX_QUESTION
 from agent.chat.show import search_evidence as search_held
 from agent.graph.parts import Step
 from agent.lookups import MAX_IDS, dossier_of

@@ -1,6 +1,6 @@
 """A store that holds what the report's tests draw: three claims, with everything that an answer can be made of."""
 
-from claims.dossier import InquiryDossier
+from claims.dossier import Dossier, InquiryDossier
 from claims.store import Store
 from tests.dossiers import full
 
@@ -22,3 +22,12 @@ def fill(store: Store) -> InquiryDossier:
         for held in d.history:
             store.record_verdict(held.verdict)
     return made
+
+
+def hold(store: Store, dossier: Dossier) -> None:
+    """Put one claim with its evidence and verdicts into a store."""
+    store.put_papers(list(dossier.papers.values()))
+    store.put_claim(dossier.claim)
+    store.add_evidence(dossier.evidence)
+    for held in dossier.history:
+        store.record_verdict(held.verdict)

@@ -2,30 +2,28 @@
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from agent.chat import parts
-from agent.chat.intents import Intent, intents, window_months
+from agent.chat import parts, work
+from agent.chat.asked import Asked, understood
+from agent.chat.days import How
+from agent.chat.intents import Intent
+from agent.chat.past import held_then
 from agent.chat.reply import Reply
 from agent.chat.say import Writer, short
-from agent.chat.topics import Topic, find_topic, rank
-from claims.claim import Claim
+from agent.chat.topics import Topic
 from claims.clock import Clock
 from claims.evidence import PaperEvidence, Stance
 from claims.paper import Paper
 from claims.report import bibtex
-from claims.report.view import ClaimView, claim_view
+from claims.report.view import ClaimView
 from claims.store import Store
 from claims.verdict import VerdictKind
-
-MAX_CLAIMS = 3
-"""Claims that one answer speaks about; others are named."""
 
 MAX_LISTED = 12
 """Claims in a list."""
 
-MAX_QUESTION = 4000
-"""Characters of a question that are read."""
+MAX_BEYOND = 6
+"""Words of a question that are named as not the claim's."""
 
 HELP = (
     "Ask about a claim that is held: does it still hold, since when, what changed it, the strongest work against it in "
@@ -36,60 +34,14 @@ HELP = (
 )
 
 
-class Asked(NamedTuple):
-    """A question, understood."""
-
-    question: str
-    topic: Topic
-    wanted: tuple[Intent, ...]
-    views: tuple[ClaimView, ...]
-
-
 def ask(store: Store, question: str, clock: Clock, *, focus: Sequence[str] = ()) -> Reply:
     """Answer from the store, with no model. `focus`: ids of the claims that were spoken of last."""
     return told(store, understood(store, question, clock, focus=focus), clock)
 
 
-def understood(store: Store, question: str, clock: Clock, *, focus: Sequence[str] = ()) -> Asked:
-    """Find what a question asks for, and read the claims that it is about."""
-    question = question[:MAX_QUESTION]
-    claims = store.claims()
-    topic = find_topic(store, question, claims)
-    wanted = intents(question)
-    chosen = list(topic.claims)
-    if topic.silent and not topic.paper_ids and not topic.unknown_ids:
-        by_id = {c.id: c for c in claims}
-        chosen = [by_id[id] for id in focus if id in by_id]
-        if not chosen and len(claims) == 1:
-            chosen = claims
-    if Intent.COMPARE in wanted:
-        chosen = _pair(question, claims, chosen, focus)
-    today = clock.now().date()
-    most = 2 if Intent.COMPARE in wanted else MAX_CLAIMS if topic.evidence_ids or topic.paper_ids else 1
-    dossiers = store.dossiers([c.id for c in chosen[:most]])
-    return Asked(question, topic, wanted, tuple(claim_view(d, today, n) for n, d in enumerate(dossiers, 1)))
-
-
-def _pair(question: str, claims: Sequence[Claim], found: list[Claim], focus: Sequence[str]) -> list[Claim]:
-    """Find the two claims of a comparison: the best match of each half, then the best matches of the whole."""
-    pair: dict[str, Claim] = {}
-    low = f" {question} "
-    for joint in (" versus ", " vs. ", " vs ", " with ", " and ", " to ", " or "):
-        left, cut, right = low.partition(joint)
-        if cut:
-            halves = [next((c for s, strong, c in rank(half, claims) if strong), None) for half in (left, right)]
-            if halves[0] and halves[1] and halves[0].id != halves[1].id:
-                pair = {c.id: c for c in halves if c}
-                break
-    if len(pair) < 2:
-        pair |= {c.id: c for c in found}
-        pair |= {c.id: c for c in claims if c.id in focus and len(pair) < 2}
-    return list(pair.values())
-
-
 def told(store: Store, asked: Asked, clock: Clock) -> Reply:
     """Say what is held on an understood question."""
-    w = Writer(store, asked.question, asked.views)
+    w = Writer(store, asked.question, asked.views, beside=[v for v in asked.now if v is not None])
     topic, wanted = asked.topic, asked.wanted
     if topic.unknown_ids:
         w.note("No paper, evidence or experiment of an id in the question is held here, so nothing is said about it.")
@@ -105,19 +57,19 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
     if not asked.views:
         return _not_held(store, w, topic)
     if Intent.COMPARE in wanted:
-        return _compared(w, clock)
+        return _compared(w, asked, clock)
     if topic.evidence_ids or topic.paper_ids:
         _named(w, topic)
         if wanted == (Intent.HOLDS,) and not re.search(r"(?i)\b(?:still|holds?|verdict)\b", asked.question):
             return w.reply()
     if topic.beyond:
         name = "No claim is held in just these words; the nearest" if topic.loose else "The claim as it is held"
-        w.note(f"{name} does not speak of: {', '.join(short(word, 40) for word in topic.beyond)}.")
-    for view in asked.views:
-        if not {Intent.HOLDS, Intent.UNTESTED} & set(wanted):
+        w.note(f"{name} does not speak of: {', '.join(short(word, 40) for word in topic.beyond[:MAX_BEYOND])}.")
+    for view, now, about in zip(asked.views, asked.now, asked.of_each, strict=True):
+        if not {Intent.HOLDS, Intent.UNTESTED} & set(about):
             w.note(f"The claim: {parts.name(view)}.")
-        for intent in wanted:
-            _part(w, view, intent, asked.question, clock)
+        for intent in about:
+            _part(w, view, now, intent, asked, clock)
     others = [c for c in topic.claims if c.id not in {v.claim.id for v in asked.views}]
     if others:
         w.note("Also held on this: " + ", ".join(c.id for c in others[:4]) + ".")
@@ -125,18 +77,26 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
     return _cited(w, entries) if Intent.CITE in wanted else w.reply()
 
 
-def _part(w: Writer, view: ClaimView, intent: Intent, question: str, clock: Clock) -> None:
+def _part(w: Writer, view: ClaimView, now: ClaimView | None, intent: Intent, asked: Asked, clock: Clock) -> None:
     today = clock.now().date()
-    if intent is Intent.HOLDS:
+    if intent is Intent.HOLDS and now is not None:
+        held_then(w, view, now, asked.days.named)
+    elif intent is Intent.HOLDS:
         parts.holds(w, view, today)
+        if asked.days.how in (How.IN, How.BY) and view.verdict:
+            w.note(f"No later work was looked at, so this is all that is held for {asked.days.named}.")
     elif intent is Intent.SINCE:
-        parts.since(w, view)
+        parts.since(w, view, is_past=now is not None)
+    elif intent is Intent.CHANGED and work.spans_change(asked.days) and now is None:
+        work.changed_in(w, view, today, asked.days)
     elif intent is Intent.CHANGED:
         parts.changed(w, view)
     elif intent is Intent.AGAINST:
-        parts.speaking(w, view, Stance.CONTRADICTS, today, window_months(question))
+        work.against(w, view, today, asked.days)
+    elif intent is Intent.NARROWS:
+        work.one_side(w, view, Stance.QUALIFIES, today, asked.days)
     elif intent is Intent.SUPPORT:
-        parts.speaking(w, view, Stance.SUPPORTS, today, window_months(question, 0) or None)
+        work.one_side(w, view, Stance.SUPPORTS, today, asked.days)
     elif intent is Intent.EXPERIMENT:
         parts.experiment(w, view)
     elif intent is Intent.UNTESTED:
@@ -187,16 +147,15 @@ def _listed(store: Store, w: Writer, topic: Topic, question: str, *, only_open: 
     return w.reply()
 
 
-def _compared(w: Writer, clock: Clock) -> Reply:
+def _compared(w: Writer, asked: Asked, clock: Clock) -> Reply:
     if len(w.views) < 2:
         w.note("A comparison needs two claims, and only one that is held fits the question. `retest list` shows all.")
-        for view in w.views:
-            parts.holds(w, view, clock.now().date())
+    for view, now in zip(asked.views, asked.now, strict=True):
+        _part(w, view, now, Intent.HOLDS, asked, clock)
+        if len(w.views) > 1:
+            w.note(f"Of the papers weighed for it, {_tally(view)}.")
+    if len(w.views) < 2:
         return w.reply()
-    for view in w.views:
-        parts.holds(w, view, clock.now().date())
-        counts = ", ".join(f"{n} {what}" for what, n in sorted(view.tally.items()))
-        w.note(f"Papers by what became of them: {counts or 'none was weighed'}.")
     a, b = w.views
     both = {r.paper.id for r in a.rows if r.paper and r.counted} & {r.paper.id for r in b.rows if r.paper and r.counted}
     shared = [r for view in w.views for r in view.rows if r.paper and r.paper.id in both]
@@ -211,6 +170,18 @@ def _compared(w: Writer, clock: Clock) -> Reply:
         else f"Families: {a.claim.scope.family or 'none'} and {b.claim.scope.family or 'none'}."
     )
     return w.reply()
+
+
+def _tally(view: ClaimView) -> str:
+    """Say what the papers of a claim do, as in `3 support it, 0 contradict it, 1 narrows it, 79 take no stand`."""
+    n = view.tally
+    told = [f"{n[s]} {work.VERBS[s][n[s] != 1]} it" for s in (Stance.SUPPORTS, Stance.CONTRADICTS, Stance.QUALIFIES)]
+    told.append(f"{n['neutral']} take{'s' * (n['neutral'] == 1)} no stand")
+    told += [f"{n[other]} {words}" for other, words in _REST.items() if n[other]]
+    return ", ".join(told)
+
+
+_REST = {"unsure": "left the judge unsure", "not counted": "did not count"}
 
 
 def _named(w: Writer, topic: Topic) -> None:

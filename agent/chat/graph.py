@@ -18,7 +18,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, interrupt
 
-from agent.chat.answer import HELP, ask, understood
+from agent.chat.answer import HELP, ask
+from agent.chat.asked import understood
 from agent.chat.intents import wanted_action
 from agent.chat.model import OnSentence, Turn, ask_model
 from agent.chat.reply import Reply, Sentence

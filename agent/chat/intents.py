@@ -1,6 +1,7 @@
 """What a question asks for, told from its words. A question may ask for several things at once."""
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ class Intent(StrEnum):
     """what changed it"""
     AGAINST = "against"
     """the strongest work against it, in a window"""
+    NARROWS = "narrows"
+    """what narrows it: conditions, limits, exceptions"""
     SUPPORT = "support"
     EXPERIMENT = "experiment"
     """what our own experiment says, and how sure it is"""
@@ -31,15 +34,17 @@ class Intent(StrEnum):
     """what would change the verdict"""
 
 
+_REFUTED = r"\b(?:was|is|are|were|been|got)\b.{0,100}\b(?:refuted|debunked|overturned|disproved|disproven|falsified)\b"
+
 _CUES: tuple[tuple[Intent, str], ...] = (
     (Intent.HELP, r"^(?:help|\?|what can (?:you|i) (?:do|ask))\b"),
     (Intent.LIST, r"\b(?:which|what|list|show)\b.{0,20}\bclaims\b(?!.*\buntested\b)|^what do you hold\W*$"),
     (Intent.CITE, r"\bcite\b|\bcitations?\b|\bbib(?:tex)?\b|\breferences? (?:for|to)\b"),
-    (Intent.COMPARE, r"\bcompar|\bversus\b|\bvs\b|\bdifference between\b|\bwhich (?:of|one)\b.*\bor\b"),
+    (Intent.COMPARE, r"\bcompar|\bversus\b|\bvs\b|\bdifference between\b|\bwhich\b.*\w or \w|\w or \w.*\bwhich\b"),
     (Intent.UNTESTED, r"\buntested\b|\bnot (?:yet )?(?:been )?tested\b|\bnever (?:been )?tested\b|\bopen gaps?\b"),
     (
         Intent.MIND,
-        r"\b(?:change|convince|persuade)\b.{0,12}\b(?:your|our|the) (?:mind|verdict|answer)\b|\bfalsif|"
+        r"\b(?:change|convince|persuade)\b.{0,12}\b(?:your|our|the) (?:mind|verdict|answer)\b|\bfalsif(?:y|iable)|"
         r"\bwhat would (?:it take|overturn|convince|persuade|change|relax)",
     ),
     (
@@ -50,6 +55,11 @@ _CUES: tuple[tuple[Intent, str], ...] = (
         Intent.AGAINST,
         r"\bagainst\b|\bcontradict|\bcounter-?(?:evidence|example|argument)|\brefut|\bdisput|\bdisagree|\bcritici",
     ),
+    (
+        Intent.NARROWS,
+        r"\bnarrow|\bqualif(?:y|ies|ied)|\bcaveats?\b|\bexceptions?\b|\blimitations?\b|"
+        r"\bunder (?:what|which) conditions?\b|\b(?:when|where) does (?:it|this|that) (?:not hold|fail|break)",
+    ),
     (Intent.SUPPORT, r"\bsupport|\bconfirm|\bin favou?r\b|\bevidence for\b|\bbacks?\b"),
     (
         Intent.CHANGED,
@@ -59,12 +69,19 @@ _CUES: tuple[tuple[Intent, str], ...] = (
     (Intent.SINCE, r"\bsince when\b|\bhow long\b|\bwhen did\b|\bfrom when\b|\bas of when\b"),
     (
         Intent.HOLDS,
-        r"\bstill\b|\bholds?\b|\bheld up\b|\btrue\b|\bvalid\b|\bstands?\b|\bverdict\b|\bstatus\b|\boverturned\?",
+        r"\bstill\b|\bholds?\b|\bheld up\b|\btrue\b|\bvalid\b|\bstands?\b|\bverdict\b|\bstatus\b|"
+        rf"{_REFUTED}",
     ),
 )
 _ORDER = tuple(Intent)
-_MONTHS = re.compile(r"\b(?:last|past|previous)\s+(?:~\s*)?(\w+)?\s*(month|year|week)s?\b")
-_COUNT = {w: n for n, w in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)}
+WORK = frozenset({Intent.AGAINST, Intent.NARROWS, Intent.SUPPORT, Intent.CHANGED})
+"""What is asked about work, so that a date says which work is meant."""
+
+_JOINTS = re.compile(
+    r"[?;!]+\s*|,?\s+(?:and|but|then|also)\s+(?=(?:also\s+)?(?:what|how|does|do|did|is|are|was|were|which|who|since|why|"
+    r"when|has|have|can|please|give|cite|show)\b)",
+    re.IGNORECASE,
+)
 _ACTION = re.compile(
     r"^(?:please\s+|can you\s+|could you\s+)?(?:(?P<retest>re-?test|re-?check|refresh|update)|"
     r"(?:run|start|do)\s+(?:an?|the|our|another)?\s*(?P<experiment>experiment|seeds?))\b(?:\s+(?:on|for|of|about))?\s*"
@@ -84,27 +101,35 @@ class Wanted(NamedTuple):
 def intents(question: str) -> tuple[Intent, ...]:
     """Give what is asked for, in the order in which it is best answered; does-it-hold when nothing is named."""
     low = " ".join(question.lower().split())[:2000]
-    found = {intent for intent, cue in _CUES if re.search(cue, low)}
+    found = set(_found(low))
     alone = next((i for i in (Intent.HELP, Intent.LIST, Intent.COMPARE) if i in found), None)
     if alone is not None:
         return (alone, Intent.CITE) if Intent.CITE in found and alone is Intent.COMPARE else (alone,)
     if Intent.MIND in found:
         found -= {Intent.CHANGED, Intent.HOLDS}
-    if found & {Intent.AGAINST, Intent.SUPPORT, Intent.EXPERIMENT, Intent.UNTESTED, Intent.CITE}:
-        asks_verdict = re.search(r"\bstill hold|\bdoes .{1,80} hold\b|\bverdict\b", low)
+    if found & {Intent.AGAINST, Intent.NARROWS, Intent.SUPPORT, Intent.EXPERIMENT, Intent.UNTESTED, Intent.CITE}:
+        asks_verdict = re.search(_REFUTED, low) or re.search(r"\bstill hold|\bdoes .{1,80} hold\b|\bverdict\b", low)
         found -= set() if asks_verdict else {Intent.HOLDS}
-    return tuple(i for i in _ORDER if i in found) or (Intent.HOLDS,)
+    return in_order(found) or (Intent.HOLDS,)
 
 
-def window_months(question: str, default: int = 6) -> int:
-    """Give the months that `last N months` (or years, weeks) names, 1 to 1200; `default` when none is named."""
-    match = _MONTHS.search(question.lower())
-    if not match:
-        return default
-    word = match[1] or "one"
-    n = int(word) if word.isdigit() else _COUNT.get(word, 1)
-    months = {"month": n, "year": 12 * n, "week": -(-n // 4)}[match[2]]
-    return min(max(months, 1), 1200)
+def cued(clause: str) -> tuple[Intent, ...]:
+    """Give what the words of a clause ask for by themselves; empty when they leave that to what was said before."""
+    return intents(clause) if _found(" ".join(clause.lower().split())[:2000]) else ()
+
+
+def in_order(found: Collection[Intent]) -> tuple[Intent, ...]:
+    """Give intents in the order in which they are best answered."""
+    return tuple(i for i in _ORDER if i in found)
+
+
+def clauses(question: str) -> list[str]:
+    """Cut a question where another one begins: `..., and what about ...`."""
+    return [clause for clause in _JOINTS.split(question) if clause.strip(" ,.")]
+
+
+def _found(low: str) -> list[Intent]:
+    return [intent for intent, cue in _CUES if re.search(cue, low)]
 
 
 def wanted_action(message: str) -> Wanted | None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from agent.chat.answer import Asked, told
+from agent.chat.answer import told
+from agent.chat.asked import Asked
 from agent.chat.gate import OWN_ID
 from agent.chat.reply import MODEL, Kind, Reply, Sentence, Voice
 from agent.chat.say import Writer
@@ -226,7 +227,7 @@ def ask_model(
     shown, checker = excerpts(asked.views)
     if not plain.held or not checker.rows or plain.bibtex:
         return _all(plain, on_sentence)
-    head = [s for s in plain.sentences if s.text.startswith(("The claim:", "Verdict:"))]
+    head = [s for s in plain.sentences if s.text.startswith(("The claim:", "Verdict"))]
     for sentence in head:
         on_sentence(sentence)
     data = {
@@ -235,7 +236,7 @@ def ask_model(
         "excerpts": shown,
     }
     messages = [Message("system", SYSTEM), Message("user", json.dumps(data, ensure_ascii=False))]
-    w = Writer(store, asked.question, asked.views)
+    w = Writer(store, asked.question, asked.views, beside=[v for v in asked.now if v is not None])
     kept: list[Sentence] = []
     why = ""
     before = model.spent_usd
@@ -260,7 +261,7 @@ def ask_model(
     for note in notes:
         on_sentence(note)
     cited = dict.fromkeys(id for s in (*head, *kept) for id in s.evidence)
-    by_id = {r.evidence.id: r for v in asked.views for r in v.rows}
+    by_id = {r.evidence.id: r for v in (*asked.now, *asked.views) if v for r in v.rows}
     return plain.model_copy(
         update={
             "sentences": (*head, *kept, *notes),

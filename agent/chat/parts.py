@@ -9,7 +9,7 @@ from claims.evidence import Assessment, Evidence, ExperimentEvidence, JudgeName,
 from claims.experiment import ExperimentView
 from claims.paper import Source, TextField
 from claims.report import experiments, numbers, phrases
-from claims.report.view import MEANING, ClaimView, Row, months_before
+from claims.report.view import MEANING, ClaimView, Row
 from claims.verdict import Verdict, VerdictKind, decide
 
 STALE_DAYS = 30
@@ -70,8 +70,8 @@ def unlooked(w: Writer, view: ClaimView) -> None:
         w.note(f"Could not look in {place}: {short(why, 160)}.")
 
 
-def since(w: Writer, view: ClaimView) -> None:
-    """Say from which day the evidence gives this verdict, and since when it is on record."""
+def since(w: Writer, view: ClaimView, *, is_past: bool = False) -> None:
+    """Say from which day the evidence gives this verdict, and since when it is on record; of a past day not that."""
     if view.verdict is None:
         return
     if view.since is not None:
@@ -86,7 +86,8 @@ def since(w: Writer, view: ClaimView) -> None:
         w.note(f"Since it was asserted ({view.claim.asserted_on}): nothing newer that is held takes a stand.")
     else:
         w.note("The evidence held now gives no day from which this verdict follows; the next pass decides it again.")
-    w.note(f"On record: {phrases.record(view)}.")
+    if not is_past:
+        w.note(f"On record: {phrases.record(view)}.")
 
 
 def _dated_by(w: Writer, text: str, rows: list[Row], day: date) -> None:
@@ -111,37 +112,6 @@ def changed(w: Writer, view: ClaimView) -> None:
         w.evidence_line(row, about="Changed by: " if view.changed_by else "")
     if len(rows) > MAX_ROWS:
         w.note(f"And {len(rows) - MAX_ROWS} more; `/show` lists them.")
-
-
-def speaking(w: Writer, view: ClaimView, stance: Stance, today: date, months: int | None) -> None:
-    """Name the strongest work of one stance, sure before unsure, in a window of months or over all time."""
-    until = min(today, view.verdict.as_of) if view.verdict else today
-    first = months_before(until, months) if months else date.min
-    rows = sorted((r for r in view.rows if _speaks(r, stance)), key=_strength)
-    recent = [r for r in rows if r.on >= first]
-    verb = {Stance.CONTRADICTS: "contradicts", Stance.SUPPORTS: "supports", Stance.QUALIFIES: "narrows"}[stance]
-    when = f" dated {first} to {until}" if months else ""
-    for row in recent[:MAX_ROWS]:
-        w.evidence_line(row)
-    if not recent:
-        w.note(f"Nothing that is held{when} {verb} it.")
-    elif len(recent) > MAX_ROWS:
-        w.note(f"{len(recent) - MAX_ROWS} more that {verb} it: `/show` lists them.")
-    if months and len(rows) > len(recent):
-        older = [r for r in rows if r.on < first]
-        w.finding(f"Older than that: {numbers.count(len(older), 'piece')} of evidence.", older)
-    if not view.dossier.searches:
-        w.note("No search for this claim is on record, so that nothing found means nothing here. `/retest` looks.")
-    unlooked(w, view)
-
-
-def _speaks(row: Row, stance: Stance) -> bool:
-    return (row.leaning if row.unsure else row.stance) is stance and not row.why_not
-
-
-def _strength(row: Row) -> tuple[bool, bool, float, int, str]:
-    weight = 1.0 if row.confidence is None else row.confidence
-    return row.unsure, not row.counted, -weight, -row.on.toordinal(), row.evidence.id
 
 
 def experiment(w: Writer, view: ClaimView) -> None:

@@ -25,14 +25,17 @@ MAX_QUOTE = 320
 class Writer:
     """Collects the sentences of one answer over some claims."""
 
-    def __init__(self, store: Store, question: str, views: Sequence[ClaimView]) -> None:
+    def __init__(
+        self, store: Store, question: str, views: Sequence[ClaimView], *, beside: Sequence[ClaimView] = ()
+    ) -> None:
+        """Answer about `views`; evidence of `beside`, other days of the same claims, may be cited too."""
         self.views = tuple(views)
         self._question = question
         self._said: list[tuple[str, Kind, tuple[Row, ...]]] = []
-        self._whose = {row.evidence.id: view for view in views for row in view.rows}
+        self._whose = {row.evidence.id: view for view in (*beside, *views) for row in view.rows}
         self._gate = Gate(
             store,
-            papers=(id for view in views for id in view.dossier.papers),
+            papers=(id for view in (*beside, *views) for id in view.dossier.papers),
             evidence=self._whose,
             others=[v.claim.id for v in views] + [e.id for v in views for e in v.dossier.experiments],
         )

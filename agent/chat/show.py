@@ -1,7 +1,7 @@
 """`/show`: one claim at a glance, and search among the evidence that is held."""
 
 from agent.chat import parts
-from agent.chat.answer import understood
+from agent.chat.asked import understood
 from agent.chat.reply import Ground, Reply
 from agent.chat.say import Writer
 from agent.chat.topics import content, rank

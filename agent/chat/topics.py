@@ -1,7 +1,8 @@
 """Which held claims a question is about: by id, by a paper's id, else by the telling words that they share."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from claims.claim import Claim
@@ -30,8 +31,15 @@ _ASKING = frozenset(
     "comparing difference cite citation citations bibtex reference references convince overturn overturned relaxed "
     "claim claims question give show find list please know think believe mean today now currently anymore happened "
     "news what's whats does did yet help explain summarise summarize result results run seed seeds why "
-    "finding findings refute refuted contested me giving gives thing things really ever".split()
+    "finding findings refute refuted contested me giving gives thing things really ever narrow narrows narrowed "
+    "qualify qualifies caveat caveats limitation limitations exception exceptions condition conditions better worse "
+    "stronger weaker supported debunked disproved falsified outdated obsolete dated published paper papers study "
+    "studies research literature currently also too there any some many much other others else wrong right far speak "
+    "speaks spoke spoken argue argues".split()
 )
+MAX_NAMED = 3
+"""Claims that one question names."""
+
 FAMILY_WORDS = {
     "data-quantity": "data quantity amount few curated examples alignment superficial",
     "contrastive-pairs": "preference pairs function tool calling dpo direct optimisation",
@@ -46,6 +54,7 @@ FAMILY_WORDS = {
 _OWN = re.compile(r"\b(?:ev-[0-9a-f]{12}|exp-[0-9a-f]{12}|[a-z0-9]+(?:-[a-z0-9]+){1,12})\b")
 _NAME = re.compile(r"\b\w*[A-Z]\w*[A-Z]\w*\b")
 _TOKEN = re.compile(r"[\w-]+")
+_JOINED = re.compile(r"[,;?&/]\s*\w|\b(?:and|or|versus|vs|also|than)\b", re.IGNORECASE)
 
 
 class Topic(NamedTuple):
@@ -85,7 +94,46 @@ def find_topic(store: Store, question: str, claims: Sequence[Claim]) -> Topic:
     close = tuple(c for s, strong, c in ranked if strong and s >= max(ENOUGH, CLOSE * best))
     had = telling_words(searchable(close[0]))
     beyond = [w for w in dict.fromkeys(_TOKEN.findall(rest)) if (own := content(w)) and not own & had]
-    return Topic(close, paper_ids=papers, beyond=tuple(beyond[:6]), loose=best < CLEAR)
+    return Topic(close, paper_ids=papers, beyond=tuple(beyond), loose=best < CLEAR)
+
+
+def others(question: str, topic: Topic, claims: Sequence[Claim]) -> Topic | None:
+    """Find further claims that the words name which the best one does not have; None when there are none.
+
+    Only behind a joint (`and`, `or`, a comma), and only a claim that they name clearly: by its name, its family or two
+    of its words. The claims stand in the order of the question.
+    """
+    if not _JOINED.search(question):
+        return None
+    found = list(topic.claims[:1])
+    beyond = topic.beyond
+    while beyond and len(found) < MAX_NAMED:
+        left = [c for c in claims if c not in found]
+        clear = (
+            c for share, strong, c in rank(" ".join(beyond), left, by_one_word=False) if strong and share >= ENOUGH
+        )
+        claim = next(clear, None)
+        if claim is None:
+            break
+        found.append(claim)
+        had = telling_words(searchable(claim))
+        beyond = tuple(w for w in beyond if not content(w) & had)
+    if len(found) < 2:
+        return None
+    words = deciding(found)
+    place = {c.id: next((m.start() for m in _TOKEN.finditer(question) if words[c.id](m[0])), 0) for c in found}
+    return Topic(tuple(sorted(found, key=lambda c: place[c.id])), beyond=beyond)
+
+
+def deciding(claims: Sequence[Claim]) -> dict[str, Callable[[str], bool]]:
+    """Give for each of some claims what tells whether words name it: words that it has and the others do not."""
+    had = {c.id: telling_words(searchable(c)) for c in claims}
+    own = {id: words - frozenset().union(*(w for i, w in had.items() if i != id)) for id, words in had.items()}
+    return {id: partial(_names, words) for id, words in own.items()}
+
+
+def _names(own: frozenset[str], words: str) -> bool:
+    return bool(content(words) & own)
 
 
 def content(question: str) -> frozenset[str]:
@@ -93,8 +141,11 @@ def content(question: str) -> frozenset[str]:
     return frozenset(w for w in telling_words(question.replace("’", "'")) if w not in _ASKING)
 
 
-def rank(question: str, claims: Sequence[Claim]) -> list[tuple[float, bool, Claim]]:
-    """Order claims by the weight of the question's words that they share: (share, whether it is no chance, claim)."""
+def rank(question: str, claims: Sequence[Claim], *, by_one_word: bool = True) -> list[tuple[float, bool, Claim]]:
+    """Order claims by the weight of the question's words that they share: (share, whether it is no chance, claim).
+
+    A question of one word is matched by that word alone only where `by_one_word`.
+    """
     words = content(question)
     if not words or not claims:
         return []
@@ -108,7 +159,8 @@ def rank(question: str, claims: Sequence[Claim]) -> list[tuple[float, bool, Clai
     for share, i in Index(texts).shares(subject):
         had = words & telling_words(texts[i])
         alike = family is not None and family == claims[i].scope.family
-        strong = sum(bool(own & had) for own in tokens) >= min(2, len(tokens)) or bool(had & names) or alike
+        least = min(2, len(tokens)) if by_one_word else 2
+        strong = sum(bool(own & had) for own in tokens) >= least or bool(had & names) or alike
         out.append((min(1.0, share + 0.25 * alike), strong, claims[i]))
     return sorted(out, key=lambda r: (-r[0], r[2].id))
 

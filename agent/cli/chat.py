@@ -41,7 +41,7 @@ def ask(ctx: click.Context, question: tuple[str, ...], no_llm: bool, as_json: bo
             if not as_json:
                 show(reply)
         else:
-            from agent.chat.answer import understood
+            from agent.chat.asked import understood
             from agent.chat.model import ask_model
 
             told = say_nothing if as_json else show_sentence

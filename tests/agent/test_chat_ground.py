@@ -7,20 +7,11 @@ import pytest
 from agent.chat.answer import ask
 from agent.chat.reply import Reply
 from claims.clock import FrozenClock
-from claims.dossier import Dossier
 from claims.store import Store
+from tests.chat_store import hold
 from tests.dossiers import NARROWER, NOW, standing
 
 CLOCK = FrozenClock(NOW)
-
-
-def hold(store: Store, dossier: Dossier) -> None:
-    """Put one claim with its evidence and verdicts into a store."""
-    store.put_papers(list(dossier.papers.values()))
-    store.put_claim(dossier.claim)
-    store.add_evidence(dossier.evidence)
-    for held in dossier.history:
-        store.record_verdict(held.verdict)
 
 
 def said(reply: Reply) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.chat.answer import understood
+from agent.chat.asked import understood
 from agent.chat.model import PROMPT, SYSTEM, ask_model, fold, sentences_of
 from agent.chat.reply import Reply, Sentence
 from agent.llm import ChatModel, Price

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.chat.answer import MAX_QUESTION, told, understood
+from agent.chat.answer import told
+from agent.chat.asked import MAX_QUESTION, understood
 from agent.chat.model import Turn, ask_model
 from agent.chat.reply import Reply
 from agent.llm import ChatModel

@@ -1,0 +1,72 @@
+"""Questions about several claims at once: each is answered, with what was asked about it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from agent.chat.answer import ask
+from agent.chat.intents import clauses
+from agent.chat.reply import Reply
+from claims.clock import FrozenClock
+from claims.store import Store
+from tests.chat_store import fill
+from tests.dossiers import NOW
+
+CLOCK = FrozenClock(NOW)
+LIMA, ALIKE = "few-examples", "models-alike"
+
+
+@pytest.fixture
+def filled(sqlite_url: str) -> Iterator[Store]:
+    """A store with the whole invented inquiry."""
+    with Store.open(sqlite_url, clock=CLOCK) as store:
+        fill(store)
+        yield store
+
+
+def said_on(reply: Reply, claim_id: str) -> str:
+    """Give what an answer says from a claim's name on to the next claim's."""
+    text = "\n".join(s.text for s in reply.sentences)
+    start = text.index(f"({claim_id}, asserted")
+    return text[start:].partition("The claim: ")[0]
+
+
+def test_a_question_that_names_two_claims_is_answered_for_both_in_its_order(filled: Store) -> None:
+    for question in (
+        "Do LIMA and near-identical answers of models still hold?",
+        "Does LIMA still hold, and what about models giving near-identical answers?",
+    ):
+        reply = ask(filled, question, CLOCK)
+        assert reply.claim_ids == (LIMA, ALIKE)
+        assert "Verdict: overturned" in said_on(reply, LIMA)
+        assert "Verdict: stands" in said_on(reply, ALIKE)
+
+
+def test_each_clause_goes_with_the_claim_that_it_names(filled: Store) -> None:
+    reply = ask(filled, "Since when is LIMA overturned, and what supports near-identical answers of models?", CLOCK)
+    assert reply.claim_ids == (LIMA, ALIKE)
+    assert "On record" in said_on(reply, LIMA)
+    assert "On record" not in said_on(reply, ALIKE)
+    assert "supports it" in said_on(reply, ALIKE)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Does LIMA hold, and for diffusion models?", "Does LIMA hold for small and large models?", "LIMA and coffee?"],
+)
+def test_words_that_name_no_other_claim_clearly_add_none(filled: Store, question: str) -> None:
+    assert ask(filled, question, CLOCK).claim_ids == (LIMA,)
+
+
+def test_which_is_better_supported_is_a_comparison(filled: Store) -> None:
+    reply = ask(filled, "Which is better supported, LIMA or models giving near-identical answers?", CLOCK)
+    assert set(reply.claim_ids) == {LIMA, ALIKE}
+    assert "Of the papers weighed for it, " in said_on(reply, ALIKE)
+    assert "0 contradict it" in said_on(reply, ALIKE)
+
+
+def test_a_question_is_cut_where_another_begins() -> None:
+    assert clauses("Does A hold, and what about B? Since when?") == ["Does A hold", "what about B", "Since when"]
+    assert clauses("Does DPO on correct and incorrect calls beat SFT?") == [
+        "Does DPO on correct and incorrect calls beat SFT"
+    ]
