@@ -97,6 +97,11 @@ class LabRefused(Final):
         self.why = why
         super().__init__(f"the lab refused (HTTP {status}): {why}")
 
+    @property
+    def is_of_the_input(self) -> bool:
+        """Whether what was asked for is at fault: not there (404), too large (413), or nothing it can run (422)."""
+        return self.status in (404, 413, 422)
+
 
 class RunStateUnknown(Final):
     """The lab may have begun: ask about it, never send again."""

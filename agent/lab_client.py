@@ -4,6 +4,7 @@ A refused connection is tried again: nothing ran. A request that was sent and no
 experiment's digest and never sent again by itself.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,7 @@ READ_S = 600.0
 """Seconds that a question to the lab's NLI model may take; the first one loads it, and may download it before."""
 
 T = TypeVar("T")
+_ID = re.compile(r"exp-[0-9a-f]{12}")
 _PROTOCOLS = TypeAdapter(list[ProtocolView])
 _EXPERIMENTS = TypeAdapter(list[ExperimentView])
 
@@ -161,12 +163,13 @@ class LabClient:
         ) from unknown
 
     def get(self, experiment_id: str) -> ExperimentView:
-        """Show an experiment. Raises LabRefused with status 404 when it was not submitted there."""
-        return _read(self._ask("GET", address_of(experiment_id)), TypeAdapter(ExperimentView))
+        """Show an experiment. Raises LabRefused with status 404 when it was not submitted there, InputError for what is
+        no id."""
+        return _read(self._ask("GET", _address(experiment_id)), TypeAdapter(ExperimentView))
 
     def cancel(self, experiment_id: str) -> ExperimentView:
         """Stop every run of an experiment that is not over; what is done keeps its result."""
-        return _read(self._ask("DELETE", address_of(experiment_id)), TypeAdapter(ExperimentView))
+        return _read(self._ask("DELETE", _address(experiment_id)), TypeAdapter(ExperimentView))
 
     def entailment_model(self) -> EntailmentModel:
         """Name the NLI model that this lab serves. Raises LabUnreachable, LabRefused (404: it serves none)."""
@@ -336,6 +339,14 @@ def _refusal(answer: httpx.Response, *, sent: bool) -> AgentError:
 def address_of(experiment_id: str) -> str:
     """Give the path of an experiment at the lab, whatever somebody wrote for an id."""
     return f"/experiments/{quote(experiment_id, safe='')}"
+
+
+def _address(experiment_id: str) -> str:
+    if not _ID.fullmatch(experiment_id):
+        raise InputError(
+            f"{experiment_id!r} is no experiment's id: those are `exp-` and 12 hex digits; `retest lab runs` lists them"
+        )
+    return address_of(experiment_id)
 
 
 def _problem(one: Any) -> str:

@@ -61,7 +61,7 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
 
 @lab.command("run")
 @click.argument("protocol")
-@click.option("--profile", default="tiny", show_default=True)
+@click.option("--profile", metavar="PROFILE", default="tiny", show_default=True)
 @click.option("--seeds", type=click.IntRange(1, 256), help="Seeds in all; more than it has adds the rest.")
 @click.option(
     "--first-seed",
@@ -107,6 +107,9 @@ def run(
         offered = {p.name: p for p in client.protocols()}
         if protocol not in offered:
             raise InputError(f"no protocol {protocol!r}; there are {', '.join(sorted(offered))}")
+        if profile not in offered[protocol].profiles:
+            has = ", ".join(offered[protocol].profiles)
+            raise InputError(f"{protocol} has no profile {profile!r}; it has {has}")
         spec = ExperimentSpec(
             protocol=protocol,
             protocol_version=offered[protocol].version,

@@ -95,10 +95,10 @@ def retest(ctx: click.Context, debug: bool) -> None:
 
 def exit_code(exc: BaseException) -> int:
     """Give the exit code that an error stands for."""
-    from agent.errors import Final, Retryable
+    from agent.errors import Final, LabRefused, Retryable
     from claims.errors import CouldNotLook, InputError, NotHeld, RetestError, StoreError
 
-    if isinstance(exc, (InputError, NotHeld)):
+    if isinstance(exc, (InputError, NotHeld)) or (isinstance(exc, LabRefused) and exc.is_of_the_input):
         return 2
     if isinstance(exc, (CouldNotLook, Retryable, Final, StoreError)):
         return 3

@@ -56,3 +56,32 @@ def test_a_time_that_is_none_is_refused_with_an_example(lab: Lab, time: str) -> 
     done = lab.run("--time", time)
     assert done.code == 2
     assert "such as 90s, 45m or 4h" in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("run", "fast", "--profile", "TINY"), "fast has no profile 'TINY'; it has tiny"),
+        (("run", "fast", "--set", "x=1"), "unknown parameters ['x']"),
+        (("run", "fast", "--seeds", "17"), "registered for at most 16"),
+        (("run", "fast", "--gpus", "2"), "asks for 2 GPU(s); this lab has 1"),
+        (("show", "nope"), "`retest lab runs` lists them"),
+        (("cancel", "nope"), "`retest lab runs` lists them"),
+        (("show", "exp-000000000000"), "exp-000000000000"),
+        (("cancel", "exp-000000000000"), "exp-000000000000"),
+    ],
+)
+def test_what_the_lab_cannot_take_is_the_inputs_fault_and_said_in_a_line(
+    lab: Lab, args: tuple[str, ...], said: str
+) -> None:
+    done = lab(*args)
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert "pattern" not in done.err
+    assert len(done.err.strip().splitlines()) == 1, done.err
+
+
+def test_a_lab_that_refuses_the_token_could_not_be_looked_at(lab: Lab, tmp_path: Path) -> None:
+    done = retest(tmp_path, "lab", "runs", RETEST_LAB_URL=lab.url, RETEST_LAB_TOKEN="another")
+    assert done.code == 3
+    assert "RETEST_LAB_TOKEN" in done.err

@@ -31,3 +31,10 @@ def test_the_time_left_is_never_no_minutes_at_all(tmp_path: Path, sqlite_url: st
         store.put_experiment(shown)
     with browsing(settings_for(tmp_path / "web", sqlite_url, lab_url="http://127.0.0.1:9")) as client:
         assert "about 20 seconds left" in client.get(f"/experiments/{shown.id}").text
+
+
+def test_a_name_that_no_experiment_can_have_is_not_held_whether_or_not_a_lab_is_there(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    with browsing(settings_for(tmp_path / "web", sqlite_url, lab_url="http://127.0.0.1:9")) as client:
+        assert client.get("/experiments/nope").status_code == 404

@@ -9,7 +9,7 @@ from agent.web.journal import Job, JobKind, JobState
 from agent.web.render import page
 from agent.wiring import find_lab
 from claims.claim import Claim
-from claims.errors import NotHeld
+from claims.errors import InputError, NotHeld
 from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
 from claims.report.experiments import departures
@@ -87,7 +87,7 @@ def _newest(experiment_id: str, store: Store, settings: SettingsDep) -> tuple[Ex
                 return lab.get(experiment_id), ""
             finally:
                 lab.close()
-    except AgentError as exc:
+    except (AgentError, InputError) as exc:
         why = str(exc)
     if held is None:
         raise missing or NotHeld("experiment", experiment_id)
