@@ -49,6 +49,8 @@ class ProxyTuning(Design):
     """A large base steered by a tuned and an untuned small one, against the large one tuned itself."""
 
     name = "proxy-tuning"
+    version = 2
+    """2: facts kept is primary; in 1, which pilots ran, held-out questions in the chat format were (lab/LOG.md)"""
     title = "Tuning at decoding time against tuning the weights"
     family = "Decoding-time (proxy) tuning closes the alignment gap and keeps knowledge better than weight fine-tuning."
     registration: ClassVar[PreRegistration] = PreRegistration(

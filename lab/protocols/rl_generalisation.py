@@ -50,6 +50,8 @@ class RLGeneralisation(Design):
     """GRPO on size n after imitation: its gain on n against its gain on n-1."""
 
     name = "rl-generalisation"
+    version = 2
+    """2: GRPO is compared with its own start; in 1, which pilots ran, it was with more imitation (lab/LOG.md)"""
     title = "GRPO: gain in distribution against change out of distribution"
     family = "RL fine-tuning (GRPO) sharpens memorised templates and drops on out-of-distribution variants."
     registration: ClassVar[PreRegistration] = PreRegistration(

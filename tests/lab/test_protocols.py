@@ -63,6 +63,19 @@ def test_the_seven_protocols_are_there_and_importing_them_costs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_design_that_compares_something_else_has_another_version():
+    # Whoever changes what is compared raises the version too: records must tell the designs apart.
+    assert {p.name: (p.version, *p.primary[:4]) for p in protocols()} == {
+        "data-quantity": (1, "accuracy", "curated", "noisy-10x", -0.05),
+        "contrastive-pairs": (1, "valid calls", "sft+dpo", "sft-longer", 0.05),
+        "proxy-tuning": (2, "facts kept", "proxy-tuned", "direct", 0.05),
+        "rl-generalisation": (2, "specialisation", "sft+grpo", "sft", 0.03),
+        "verification-gap": (1, "accuracy", "externally-verified", "self-verified", 0.05),
+        "homogeneity": (1, "similarity", "shared", "heterogeneous", 0.05),
+        "in-context-alignment": (1, "accuracy", "in-context", "tuned", -0.05),
+    }
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_protocol_registers_all_that_its_contrasts_use(name):
     protocol = get(name)
