@@ -64,7 +64,8 @@ def _lines(d: Digest) -> Iterator[str]:
         yield "\n## Experiments\n"
         for e in d.experiments:
             state = "decided" if e.is_decided else "still undecided"
-            yield f"- `{e.experiment_id}` {escape_markdown(e.protocol)}, {e.n_seeds} seeds: **{e.outcome}** ({state})."
+            of = f"{escape_markdown(e.protocol)}, {count(e.n_seeds, 'seed')}"
+            yield f"- `{e.experiment_id}` {of}: **{e.outcome}** ({state})."
             yield f"  {escape_markdown(e.reason)}"
     if d.withdrawals:
         yield "\n## Withdrawn papers that claims rest on\n"
@@ -107,7 +108,7 @@ def missed_nights(d: Digest) -> str:
     return f"{before}{days} {'night was' if days == 1 else 'nights were'} missed, made up here."
 
 
-_COMMAND = re.compile(r"(`retest [A-Za-z -]+`)")
+_COMMAND = re.compile(r"(`[A-Za-z_ -]+`)")
 
 
 def _ours(text: str) -> str:

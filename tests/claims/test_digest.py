@@ -167,6 +167,22 @@ def test_the_cost_names_the_lab_and_counts_in_good_grammar(format: str) -> None:
         assert wanted in said, wanted
 
 
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_an_experiment_of_one_seed_is_told_in_the_singular_and_as_undecided(format: str) -> None:
+    (told,) = FULL.experiments
+    one = told.model_copy(update={"n_seeds": 1, "is_decided": False})
+    said = render_digest(FULL.model_copy(update={"experiments": (one,)}), format)
+    assert "1 seed:" in said and "(still undecided)" in said
+    assert "12 seeds:" in render_digest(FULL, format) and "(decided)" in render_digest(FULL, format)
+
+
+def test_commands_in_what_could_not_be_done_stay_code_and_foreign_words_in_it_are_escaped() -> None:
+    what = "empty; fill it with `retest mirror import` or `mirror harvest`, said **evil** `[x](https://evil.example)`"
+    said = render_digest(FULL.model_copy(update={"problems": (Problem(where="the mirror", what=what),)}), "md")
+    assert "fill it with `retest mirror import` or `mirror harvest`, said \\*\\*evil\\*\\*" in said
+    assert "](https://evil" not in said
+
+
 def test_more_grounds_than_one_reads_are_counted() -> None:
     assert "and 2 more" in render_digest(FULL, "md")
     assert "and 2 more" in render_digest(FULL, "html")
