@@ -112,6 +112,19 @@ def test_the_fast_stopping_time_is_the_first_decision_of_the_plain_rule(rows, bo
         assert seeds == plain
 
 
+@pytest.mark.parametrize("truth", [0.0, 0.05, 0.1])
+def test_the_interval_keeps_the_truth_at_the_moment_of_stopping(truth):
+    draws = np.random.default_rng(5).normal(truth, 0.04, (1000, 40))
+    stops = statistics.stopping_times(draws, smallest_effect=0.05, alpha=0.05, bound=0.3)
+    above, below = statistics.sides(draws, truth, alpha=0.05, bound=0.3)
+    last = np.where(stops.seeds > 0, stops.seeds, 40) - 1
+    missed = (above | below)[np.arange(1000), last]
+    assert missed.mean() <= 0.05
+    for row in range(0, 1000, 250):
+        low, high = statistics.interval(draws[row, : last[row] + 1], alpha=0.05, bound=0.3)
+        assert bool(missed[row]) is not (low <= truth <= high), "the fast form is the plain one"
+
+
 def test_a_clear_effect_is_decided_within_a_dozen_seeds():
     assert statistics.decide(statistics.interval([0.32] * 12, alpha=0.05, bound=0.3), 0.1) is Outcome.SUPPORTS
     assert statistics.decide(statistics.interval([0.0] * 12, alpha=0.05, bound=0.3), 0.1) is Outcome.REFUTES
