@@ -1,10 +1,13 @@
 """`retest judge fit`: refit the local judge on the shipped labels plus what people said, and use it from then on."""
 
+import time
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.output import console, json_option, print_json, set_up_logging
+from agent.cli.watch import QUIET_S
 from claims.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +40,8 @@ def fit(ctx: click.Context, person: str | None, reset: bool, anyway: bool, as_js
     with open_store(settings, clock) as store:
         if reset:
             was_there = refitted.reset(settings.home)
-            again = judge_again(store, settings, clock)
+            with Telling() as tell:
+                again = judge_again(store, settings, clock, tell)
             if as_json:
                 print_json({"reset": was_there, **again})
             else:
@@ -47,13 +51,15 @@ def fit(ctx: click.Context, person: str | None, reset: bool, anyway: bool, as_js
         if not person or not person.strip():
             raise InputError("a refit is kept with the name of who made it: --by NAME")
         given = refitted.labels_of(store)
-        refit = fitted(given)
+        with Telling() as tell:
+            refit = fitted(given, tell)
         is_used = anyway or refit.compared[-1].told != "worse"
         made = refitted.bind(refit, given, by=" ".join(person.split()), at=clock.now())
         again = {}
         if is_used:
             refitted.save(made, settings.home)
-            again = judge_again(store, settings, clock)
+            with Telling() as tell:
+                again = judge_again(store, settings, clock, tell)
     if as_json:
         facts = made.model_dump(mode="json", exclude={"selector", "screen", "stance"})
         print_json({"used": is_used, "told": refit.compared[-1].told, "n_changed": given.n_changed, **facts, **again})
@@ -63,15 +69,43 @@ def fit(ctx: click.Context, person: str | None, reset: bool, anyway: bool, as_js
     return 0 if is_used else 1
 
 
-def fitted(given: "Labels") -> "Refit":
+class Telling:
+    """Says on stderr how far it is: in one line that changes on a terminal, now and then where there is none."""
+
+    def __init__(self) -> None:
+        self._console = console(stderr=True)
+        self._status = self._console.status("") if self._console.is_terminal else None
+        self._last_print = -QUIET_S
+
+    def __enter__(self) -> "Telling":
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def __call__(self, told: str) -> None:
+        """Show one step."""
+        if self._status:
+            self._status.update(told)
+        elif time.monotonic() - self._last_print >= QUIET_S:
+            self._last_print = time.monotonic()
+            self._console.print(told)
+
+
+def fitted(given: "Labels", tell: Telling) -> "Refit":
     """Fit, or say what is missing. Raises InputError."""
     from agent.judges.fit import check_enough, refit
 
     check_enough(given.labels)
-    return refit(given.labels)
+    return refit(given.labels, tell=tell)
 
 
-def judge_again(store: "Store", settings: "Settings", clock: "Clock") -> dict[str, Any]:
+def judge_again(store: "Store", settings: "Settings", clock: "Clock", tell: Telling) -> dict[str, Any]:
     """Judge with the judge in use now what the local judge had judged otherwise, and decide those claims anew."""
     from agent.graph.parts import Parts
     from agent.graph.weigh import weigh
@@ -82,7 +116,9 @@ def judge_again(store: "Store", settings: "Settings", clock: "Clock") -> dict[st
     parts = Parts(store=store, sources={}, judge=open_judge("local", settings), clock=clock)
     n_judged = 0
     changed: dict[str, dict[str, str]] = {}
-    for claim in store.claims():
+    claims = store.claims()
+    for at, claim in enumerate(claims, 1):
+        tell(f"judging again what is held: claim {at} of {len(claims)}, {n_judged} pairs so far")
         held = machine_judged(store, claim.id)
         n = weigh({"claim_id": claim.id, "paper_ids": held}, parts).get("n_judged", 0) if held else 0
         if not n:

@@ -7,7 +7,7 @@ one from which every call upwards had the wanted precision, or never.
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final, Literal, NamedTuple
@@ -28,6 +28,14 @@ from claims.evidence import Stance
 from claims.paper import Paper
 
 Ints = npt.NDArray[np.int64]
+Tell = Callable[[str], None]
+"""Takes a sentence on how far it is."""
+
+
+def _quiet(told: str) -> None:
+    """Tell nobody."""
+
+
 WANTED_PRECISION: Final = 0.75
 """Of each stance's calls on left-out claims; a little above the 0.70 that is promised, because claims differ."""
 FEWEST_CALLS: Final = 12
@@ -156,6 +164,7 @@ def left_out(
     folds: int = FOLDS,
     strength: float = STRENGTH,
     learn_from: npt.NDArray[np.bool_] | None = None,
+    tell: Tell = _quiet,
 ) -> Floats:
     """Give each pair's probabilities from a model that saw no wording of its claim: (pairs, stances).
 
@@ -169,6 +178,7 @@ def left_out(
             inside &= learn_from
         stance = fit_stance(_subset(pairs, inside), names, strength=strength)
         out[outside] = _softmax(stance.scores(pairs.x[outside]))
+        tell(f"fit {k + 1} of {folds}, each without a part of the claims")
     return out
 
 
@@ -187,7 +197,7 @@ def thresholds(
     return out
 
 
-def refit(labels: Sequence[PersonLabel], *, base: LocalModel | None = None) -> Refit:
+def refit(labels: Sequence[PersonLabel], *, base: LocalModel | None = None, tell: Tell = _quiet) -> Refit:
     """Fit the stance model again on the shipped labels and a person's. Deterministic.
 
     A person's labels weigh `PERSON_WEIGHT` each. A claim that a person weighed is left out as a whole when its pairs
@@ -195,9 +205,11 @@ def refit(labels: Sequence[PersonLabel], *, base: LocalModel | None = None) -> R
     """
     start = base or load_model()
     shipped = shipped_pairs()
+    tell("reading the papers that were weighed")
     pairs = _with(shipped, labels, LocalJudge(start, shipped_rarity()))
-    shares = left_out(pairs, start.stance.names)
+    shares = left_out(pairs, start.stance.names, tell=lambda step: tell(f"with your stances: {step}"))
     limits = thresholds(shares[pairs.scored], pairs.y[pairs.scored])
+    tell("the fit on all claims")
     stance = fit_stance(pairs, start.stance.names)
     named = hashlib.sha256(stance.model_dump_json().encode() + str(sorted(limits.items())).encode()).hexdigest()[:8]
     model = start.model_copy(
@@ -209,7 +221,7 @@ def refit(labels: Sequence[PersonLabel], *, base: LocalModel | None = None) -> R
         n_person=len(labels),
         figures=scored("with abstention", pairs, _called(shares, limits)),
         leanings=scored("likeliest stance", pairs, shares.argmax(axis=1)),
-        compared=_compared(pairs, len(shipped.y), shares, limits, start) if labels else (),
+        compared=_compared(pairs, len(shipped.y), shares, limits, start, tell) if labels else (),
     )
 
 
@@ -237,10 +249,12 @@ def scored(name: str, pairs: Pairs, said: Ints) -> Figures:
 
 
 def _compared(
-    pairs: Pairs, n_shipped: int, after: Floats, limits: dict[Stance, float], start: LocalModel
+    pairs: Pairs, n_shipped: int, after: Floats, limits: dict[Stance, float], start: LocalModel, tell: Tell
 ) -> tuple[Compared, ...]:
     is_shipped = np.arange(len(pairs.y)) < n_shipped
-    before = left_out(pairs, start.stance.names, learn_from=is_shipped)
+    before = left_out(
+        pairs, start.stance.names, learn_from=is_shipped, tell=lambda step: tell(f"without them, to compare: {step}")
+    )
     out = []
     for on, rows in (("shipped claims", is_shipped & pairs.scored), ("your claims", ~is_shipped)):
         part, was, now = _subset(pairs, rows), before[rows], after[rows]

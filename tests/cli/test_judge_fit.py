@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from agent.cli.doctor import judge
+from agent.cli.judge_fit import Telling
 from agent.cli.main import retest
+from agent.cli.watch import QUIET_S
 from agent.judges.fit import FEWEST_CLAIMS, FEWEST_LABELS
 from agent.judges.model import shipped_model
 from agent.judges.refitted import FILE, Refitted, held, in_use, save
@@ -167,12 +169,26 @@ def test_a_refit_that_does_worse_on_left_out_claims_is_not_used_unless_it_is_wan
 def test_what_was_fitted_is_told_to_a_person_in_one_table(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(home, PER_CLAIM)
     assert retest.main(["judge", "fit", "--by", "Ada"], standalone_mode=False) == 0
-    printed = capsys.readouterr().out
+    printed, err = capsys.readouterr()
+    assert "reading the papers that were weighed" in err, "a fit of many seconds says what it is at"
     assert "24 stances of Ada" in printed
     for when in ("before", "after"):
         assert f"your claims (3), 24 pairs, {when}" in printed
     assert "on your claims: better" in printed
     assert "`retest judge fit --reset` goes back" in printed
+
+
+def test_a_long_fit_tells_how_far_it_is_now_and_then_and_never_on_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("agent.cli.judge_fit.time.monotonic", lambda: now[0])
+    with Telling() as tell:
+        for step in range(5):
+            tell(f"fit {step + 1} of 5")
+            now[0] += QUIET_S / 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.splitlines()) == ("", ["fit 1 of 5", "fit 3 of 5", "fit 5 of 5"])
 
 
 def test_stances_on_a_text_that_was_rewritten_are_not_learned_from(home: Path) -> None:
