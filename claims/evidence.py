@@ -91,7 +91,8 @@ class Assessment(BaseModel):
 
     stance: Stance
     confidence: float = Field(ge=0, le=1)
-    """calibrated probability that the stance is right"""
+    """calibrated probability that the stance is right: for an unsure one, that the paper is neutral after all; 0 where
+    an unsure judge gave no figure"""
     unsure: bool = False
     """the judge abstained: stance is neutral because no other reached its calibrated precision"""
     leaning: Stance | None = None
@@ -105,6 +106,11 @@ class Assessment(BaseModel):
     explanation: str = ""
     """the words it rests on, for a person"""
     judge: JudgeRef
+
+    @property
+    def stand_chance(self) -> float | None:
+        """For an unsure one: the chance that the paper takes a stand; None for a sure one, or where no figure is."""
+        return 1 - self.confidence if self.unsure and self.confidence else None
 
 
 class Revision(BaseModel):

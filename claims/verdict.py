@@ -95,7 +95,8 @@ class Verdict(BaseModel):
     rests_on_unsure: bool = False
     """whether unsure stances could change it"""
     read_first: tuple[str, ...] = ()
-    """evidence ids that a person or a model judge should read first"""
+    """evidence ids that a person or a model judge should read first: of those that could change it alone, then of those
+    that could together, the likeliest to take a stand first"""
     reason: str
     """the rule that fired, in a sentence with counts"""
     evidence_digest: str
@@ -116,6 +117,8 @@ class _Counted(NamedTuple):
     on: date
     """the day from which it counts"""
     authors: tuple[str, ...]
+    stand_chance: float = 0.0
+    """of an unsure one: how likely it takes a stand; 0 where the judge gave no figure"""
 
 
 class _Sorted(NamedTuple):
@@ -199,7 +202,7 @@ def _digest(counted: Sequence[_Counted]) -> str:
 
 
 _TAKING = (Stance.CONTRADICTS, Stance.QUALIFIES, Stance.SUPPORTS)
-"""The stances that take a stand, in the order in which unsure ones are worth reading."""
+"""The stances that take a stand, in the order in which unsure ones alike are worth reading."""
 
 
 def _rule(sides: Mapping[Stance, _Side], t: Thresholds) -> _Ruling:
@@ -260,17 +263,26 @@ def _side(counted: Iterable[_Counted], stance: Stance) -> _Side:
 def _could_change(
     kind: VerdictKind, sides: Mapping[Stance, _Side], unsure: Sequence[_Counted], t: Thresholds
 ) -> tuple[str, ...]:
-    """Find the unsure stances that could change the verdict: alone first, then only together with others alike."""
+    """Find the unsure stances that could change the verdict: alone first, then only together with others alike.
+
+    Of each the likeliest to take a stand come first: what is cut off at the end should be what is least likely one.
+    """
     alone: list[_Counted] = []
     together: list[_Counted] = []
     for stance in _TAKING:
         counted = sides[stance].items
-        leaning = sorted((u for u in unsure if u.stance is stance), key=lambda u: (-u.on.toordinal(), u.id))
+        leaning = [u for u in unsure if u.stance is stance]
         flips = [u for u in leaning if _rule({**sides, stance: _side((*counted, u), stance)}, t).kind is not kind]
         alone += flips
         if not flips and leaning and _rule({**sides, stance: _side((*counted, *leaning), stance)}, t).kind is not kind:
             together += leaning
+    alone.sort(key=_reading_first)
+    together.sort(key=_reading_first)
     return tuple(dict.fromkeys(u.id for u in (*alone, *together)))
+
+
+def _reading_first(unsure: _Counted) -> tuple[float, int, int, str]:
+    return -unsure.stand_chance, _TAKING.index(unsure.stance), -unsure.on.toordinal(), unsure.id
 
 
 _EXPERIMENT_STANCE = {Outcome.SUPPORTS: Stance.SUPPORTS, Outcome.REFUTES: Stance.CONTRADICTS}
@@ -311,9 +323,10 @@ def _sort(claim: Claim, evidence: Sequence[Evidence], as_of: date, t: Thresholds
         stance = a.leaning if a.unsure and a.leaning else a.stance
         it = _Counted(item.id, stance, a.confidence, True, item.counts_from, item.authors)
         if a.unsure:
-            unsure.append(it._replace(weight=max(a.confidence, t.confidence_floor)))
+            weight = max(a.confidence, t.confidence_floor)
+            unsure.append(it._replace(weight=weight, stand_chance=a.stand_chance or 0.0))
         elif a.confidence < t.confidence_floor:
-            unsure.append(it._replace(weight=t.confidence_floor))
+            unsure.append(it._replace(weight=t.confidence_floor, stand_chance=a.confidence))
             not_counted[item.id] = f"its confidence {a.confidence:.2f} is below {t.confidence_floor:.2f}"
         else:
             counted.append(it)

@@ -145,6 +145,17 @@ def test_an_unsure_contradiction_that_would_change_the_verdict_is_read_first() -
     assert (verdict.kind, verdict.rests_on_unsure, verdict.read_first) == (VerdictKind.STANDS, True, (unsure.id,))
 
 
+def test_of_unsure_stances_the_likeliest_to_be_one_is_read_first_and_the_least_likely_is_cut_off() -> None:
+    most = THRESHOLDS.read_first
+    silent = [0.97 - 0.03 * n for n in range(most + 2)]
+    leaning = [
+        one(N, unsure=True, leaning=(S, C)[n % 2], confidence=c, id=f"25{n + 1:02}.10000", authors=(f"N {n}",))
+        for n, c in enumerate(silent)
+    ]
+    verdict = decide(CLAIM, leaning, AS_OF)
+    assert verdict.read_first == tuple(u.id for u in reversed(leaning))[:most]
+
+
 def test_unsure_stances_that_could_change_nothing_are_not_read_first() -> None:
     verdict = decide(CLAIM, [one(N, unsure=True, leaning=S), *papers(S)], AS_OF)
     assert (verdict.rests_on_unsure, verdict.read_first) == (False, ())
