@@ -1,5 +1,7 @@
 """Evidence: one stance with its ground, which is a byte-exact quote of a paper or an experiment's outcome."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -71,7 +73,10 @@ class JudgeName(StrEnum):
 
 
 JUDGE_RANK = {name: rank for rank, name in enumerate(JudgeName)}
-"""Which judge's stance on a paper is the current one: the highest rank that gave any, lowest first."""
+"""Which judge's stance on a paper is the current one: the highest rank that gave any, lowest first.
+
+A judge that could not judge the paper gave none, and takes nothing from a lower one that could.
+"""
 
 
 class JudgeRef(BaseModel):
@@ -97,6 +102,8 @@ class Assessment(BaseModel):
     """the judge abstained: stance is neutral because no other reached its calibrated precision"""
     leaning: Stance | None = None
     """for an unsure one: the stance it would have given"""
+    leaning_chance: float | None = Field(default=None, ge=0, le=1)
+    """the chance that the paper takes the stance leant to; None where the judge gave no figure"""
     asserted: bool = True
     """False when the paper only mentions or motivates itself with the claim"""
     quotes: tuple[Quote, ...] = ()
@@ -106,6 +113,11 @@ class Assessment(BaseModel):
     explanation: str = ""
     """the words it rests on, for a person"""
     judge: JudgeRef
+
+    @property
+    def could_not_judge(self) -> bool:
+        """Whether it is no word on the paper at all: `explanation` says what went wrong."""
+        return self.unsure and self.leaning is None
 
     @property
     def stand_chance(self) -> float | None:
@@ -214,6 +226,17 @@ class ExperimentEvidence(BaseModel):
         """`ev-` and 12 hex digits: changes when seeds are added."""
         seeds = self.estimate.n_seeds if self.estimate else 0
         return _evidence_id([self.claim_id, self.experiment_id, self.outcome, seeds])
+
+
+def unjudged(said: Iterable[Assessment]) -> str:
+    """Say of how many papers there is no word, and why; empty when there is one of each."""
+    whys = Counter(
+        a.explanation.removeprefix("could not judge: ").partition(" (")[0] for a in said if a.could_not_judge
+    )
+    if not whys:
+        return ""
+    each = ", ".join(why if len(whys) == 1 else f"{why} ({n:,})" for why, n in whys.most_common())
+    return f"could not judge {whys.total():,} paper{'' if whys.total() == 1 else 's'}: {each}"
 
 
 Evidence = Annotated[PaperEvidence | ExperimentEvidence, Field(discriminator="kind")]

@@ -37,6 +37,14 @@ def words(said: Sequence[PaperEvidence]) -> Words:
     return Words(current, tuple(superseded))
 
 
+def was(revision: Revision | None) -> str:
+    """Say what a text before this one was said to say; empty when no revision changed the stance."""
+    if revision is None:
+        return ""
+    text = f"version {revision.was_version}" if revision.was_version else f"{revision.was_on}"
+    return f"was: {revision.was}, in the text of {text}"
+
+
 def _revision(before: PaperEvidence, after: PaperEvidence) -> Revision | None:
     """Tell what a later version changed; None when it is not known to be one: another source gave another text."""
     if before.version_on is None or after.version_on is None or after.version_on <= before.version_on:

@@ -95,8 +95,7 @@ class Verdict(BaseModel):
     rests_on_unsure: bool = False
     """whether unsure stances could change it"""
     read_first: tuple[str, ...] = ()
-    """evidence ids that a person or a model judge should read first: of those that could change it alone, then of those
-    that could together, the likeliest to take a stand first"""
+    """evidence ids to read first: what could change it alone, then together, by the chance that it takes a stand"""
     reason: str
     """the rule that fired, in a sentence with counts"""
     evidence_digest: str
@@ -263,10 +262,7 @@ def _side(counted: Iterable[_Counted], stance: Stance) -> _Side:
 def _could_change(
     kind: VerdictKind, sides: Mapping[Stance, _Side], unsure: Sequence[_Counted], t: Thresholds
 ) -> tuple[str, ...]:
-    """Find the unsure stances that could change the verdict: alone first, then only together with others alike.
-
-    Of each the likeliest to take a stand come first: what is cut off at the end should be what is least likely one.
-    """
+    """Find the unsure stances that could change the verdict: alone, then with others alike, the likeliest first."""
     alone: list[_Counted] = []
     together: list[_Counted] = []
     for stance in _TAKING:
@@ -347,7 +343,8 @@ def _reading_order(item: Evidence) -> tuple[object, ...]:
     if isinstance(item, PaperEvidence):
         a = item.assessment
         facts = (a.confidence, a.unsure, str(a.leaning), len(a.quotes), str(item.published), item.authors)
-        return (0, JUDGE_RANK[a.judge.name], item.judged_at.timestamp(), item.counts_from, item.id, *facts)
+        rank = -1 if a.could_not_judge else JUDGE_RANK[a.judge.name]
+        return (0, rank, item.judged_at.timestamp(), item.counts_from, item.id, *facts)
     seeds = item.estimate.n_seeds if item.estimate else 0
     alpha = item.estimate.alpha if item.estimate else 0.0
     return (1, seeds, item.measured_on.toordinal(), item.id, alpha, item.scope.scale, str(item.scope.family))

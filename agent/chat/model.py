@@ -23,7 +23,7 @@ from agent.llm import ChatModel, Message
 from claims.clock import Clock
 from claims.evidence import ExperimentEvidence, Stance
 from claims.ids import ArxivId, text_digest
-from claims.report import numbers
+from claims.report import numbers, phrases
 from claims.report.view import ClaimView, Row
 from claims.store import Store
 
@@ -198,9 +198,10 @@ def _evidence(row: Row) -> dict[str, object]:
             "effect": numbers.estimate(e.estimate) if e.estimate else "nothing was measured",
             "summary": e.summary[:400],
         }
+    doubt = " (the judge was unsure)" if row.unsure else ""
     return {
         "id": e.id,
-        "stance": (row.leaning or row.stance).value + (" (the judge was unsure)" if row.unsure else ""),
+        "stance": phrases.stance(row) if row.unjudged else (row.leaning or row.stance).value + doubt,
         "paper": row.paper.title if row.paper else "",
         "arxiv": f"arXiv:{e.paper_id}",
         "published": str(e.published),

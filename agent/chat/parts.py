@@ -65,9 +65,11 @@ def holds(w: Writer, view: ClaimView, today: date) -> None:
 
 
 def unlooked(w: Writer, view: ClaimView) -> None:
-    """Say which places could not be asked, once each."""
+    """Say which places could not be asked, once each, and how many papers could not be judged."""
     for place, why in dict.fromkeys((s.source.value, s.could_not_look or "") for s in view.failed_searches):
         w.note(f"Could not look in {place}: {short(why, 160)}.")
+    if view.not_judged:
+        w.note(f"{view.not_judged[:1].upper()}{view.not_judged[1:]}.")
 
 
 def since(w: Writer, view: ClaimView, *, is_past: bool = False) -> None:

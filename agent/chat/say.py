@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from agent.chat.gate import Gate
 from agent.chat.reply import Ground, Kind, Reply, Sentence
-from claims.evidence import ExperimentEvidence, PaperEvidence, Stance
-from claims.report import numbers
+from claims.evidence import ExperimentEvidence, JudgeName, PaperEvidence, Stance
+from claims.report import numbers, phrases
 from claims.report.view import ClaimView, Row, whose_words
 from claims.store import Store
 
@@ -93,7 +93,7 @@ class Writer:
             evidence_id=e.id,
             claim_id=e.claim_id,
             stance=(leaning or row.stance).value,
-            unsure=row.unsure,
+            unsure=e.assessment.unsure,
             confidence=row.confidence,
             judge=e.assessment.judge.name.value,
             on=row.on,
@@ -112,9 +112,14 @@ def paper_line(row: Row) -> str:
     assert isinstance(e, PaperEvidence)
     assert row.paper is not None
     name = f"“{short(row.paper.title, 110)}” (arXiv:{row.paper.id}, {row.dated})"
-    if row.unsure:
+    if row.unjudged:
+        said = f"{name} could not be judged by the {e.assessment.judge.name} judge"
+    elif row.unsure:
         leaning = VERB[row.leaning] if row.leaning else "takes a stand"
-        said = f"{name} perhaps {leaning.replace('takes', 'take')}: the {e.assessment.judge.name} judge was not sure"
+        chance = f" ({phrases.sureness(row)})" if phrases.sureness(row) else ""
+        said = f"{name} perhaps {leaning}: the {e.assessment.judge.name} judge was not sure{chance}"
+    elif e.assessment.judge.name is JudgeName.PERSON:
+        said = f"{name} {VERB[row.stance]} ({short(e.assessment.explanation, 160)})"
     else:
         sure = f", {numbers.share(e.assessment.confidence)} sure by the {e.assessment.judge.name} judge"
         said = f"{name} {VERB[row.stance]}{sure}"

@@ -31,7 +31,7 @@ def shown(store: Store, claim: Claim, clock: Clock, *, question: str = "") -> Re
         w.evidence_line(row)
     if len(speaking) > MAX_SHOWN:
         w.note(f"{len(speaking) - MAX_SHOWN} more: `retest show {claim.id}` lists all.")
-    silent = sum(1 for r in view.rows if r.paper) - len(speaking)
+    silent = sum(1 for r in view.rows if r.paper and not r.unjudged) - len(speaking)
     if silent:
         w.note(f"{numbers.count(silent, 'more paper')} take no stand, or the judge was not sure.")
     parts.experiment(w, view)

@@ -7,7 +7,7 @@ from agent.chat.parts import unlooked
 from agent.chat.say import Writer
 from claims.evidence import Stance
 from claims.report import numbers
-from claims.report.view import ClaimView, Row
+from claims.report.view import ClaimView, Row, strength
 
 MAX_ROWS = 5
 """Papers of one stance that an answer quotes."""
@@ -52,7 +52,7 @@ def changed_in(w: Writer, view: ClaimView, today: date, asked: Days) -> None:
 
 def _told(w: Writer, view: ClaimView, stances: tuple[Stance, ...], span: Window) -> None:
     verbs = " or ".join(f"{VERBS[stance][0]} it" for stance in stances)
-    found = {stance: sorted((r for r in view.rows if _speaks(r, stance)), key=_strength) for stance in stances}
+    found = {stance: sorted((r for r in view.rows if _speaks(r, stance)), key=strength) for stance in stances}
     inside = {stance: [r for r in rows if _in(r.on, span)] for stance, rows in found.items()}
     when = f" dated {span.first} to {span.last}" if span.why else ""
     if not any(inside.values()):
@@ -94,8 +94,3 @@ def _in(day: date, span: Window) -> bool:
 
 def _speaks(row: Row, stance: Stance) -> bool:
     return (row.leaning if row.unsure else row.stance) is stance and not row.why_not
-
-
-def _strength(row: Row) -> tuple[bool, bool, float, int, str]:
-    weight = 1.0 if row.confidence is None else row.confidence
-    return row.unsure, not row.counted, -weight, -row.on.toordinal(), row.evidence.id

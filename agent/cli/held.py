@@ -12,7 +12,7 @@ from agent.cli.output import console, json_option, plain, print_json, set_up_log
 from claims.errors import InputError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from claims.dossier import Dossier
     from claims.paper import Paper
@@ -85,8 +85,10 @@ def show(ctx: click.Context, claim: str, as_of: Any, as_json: bool) -> int:
 
 def show_dossier(d: "Dossier") -> None:
     """Print a claim with its ground."""
+    from claims.evidence import unjudged
     from claims.report import phrases
-    from claims.report.view import claim_view, was
+    from claims.report.view import claim_view
+    from claims.revision import was
 
     out = console()
     out.print(plain(d.claim.text))
@@ -109,14 +111,18 @@ def show_dossier(d: "Dossier") -> None:
         out.print(f"\ndurable:    {plain(phrases.durable(claim_view(d, v.as_of)))}")
         out.print(f"perishable: {plain('; '.join(v.perishable)) or 'nothing named'}")
         if v.rests_on_unsure:
-            out.print(f"unsure stances could change it; read first: {', '.join(v.read_first)}")
+            show_read_first(d, v.as_of)
     out.print()
     not_counted = d.current.verdict.not_counted if d.current else {}
-    order = {"contradicts": 0, "qualifies": 1, "supports": 2}
-    papers = [e for e in d.evidence if e.kind == "paper" and (e.assessment.stance.value in order or e.revised)]
+    order = {"contradicts": 0, "qualifies": 1, "supports": 2, "neutral": 3}
+    papers = [
+        e
+        for e in d.evidence
+        if e.kind == "paper" and (e.assessment.stance != "neutral" or e.assessment.judge.name == "person" or e.revised)
+    ]
     # Ties by paper: the order of recording depends on which claim was weighed first.
     for e in sorted(
-        papers, key=lambda e: (order.get(e.assessment.stance.value, 3), -e.assessment.confidence, e.paper_id or "")
+        papers, key=lambda e: (order[e.assessment.stance.value], -e.assessment.confidence, e.paper_id or "")
     ):
         paper = d.papers.get(e.paper_id)
         a = e.assessment
@@ -131,6 +137,8 @@ def show_dossier(d: "Dossier") -> None:
             out.print(f"    does not count: {plain(why, 220)}")
         if e.revised:
             out.print(f"    {was(e.revised)} ({e.revised.was_id})")
+        if a.judge.name == "person":
+            out.print(f"    {plain(a.explanation)}")
         for quote in a.quotes:
             whose = "our summary" if quote.field.value == "finding" else quote.field.value
             out.print(f"    {whose}: “{plain(quote.text, 220)}”")
@@ -140,9 +148,15 @@ def show_dossier(d: "Dossier") -> None:
             out.print(f"    {experiment.result.outcome.value}: {plain(experiment.result.reason)}")
     if d.no_experiment_because and not d.experiments:
         out.print(f"\nno experiment: {plain(d.no_experiment_because)}")
-    neutral = sum(e.kind == "paper" and e.assessment.stance == "neutral" for e in d.evidence)
-    unsure = sum(e.kind == "paper" and e.assessment.unsure for e in d.evidence)
-    out.print(f"\n{neutral} papers take no stand; the judge was unsure of {unsure} of them")
+    silent = [
+        e.assessment
+        for e in d.evidence
+        if e.kind == "paper" and e.assessment.stance == "neutral" and not e.assessment.could_not_judge
+    ]
+    unsure = sum(a.unsure for a in silent)
+    out.print(f"\n{len(silent)} papers take no stand; the judge was unsure of {unsure} of them")
+    if told := unjudged(e.assessment for e in d.evidence if e.kind == "paper"):
+        out.print(plain(told))
     for place, what in sorted({(s.source.value, s.could_not_look) for s in d.searches if s.could_not_look}):
         out.print(f"could not look in {place}: {plain(what or '', 140)}")
 
@@ -152,6 +166,22 @@ def _withdrawal(paper: "Paper | None") -> str:
     if paper is None or not paper.withdrawn:
         return ""
     return f"the paper was withdrawn: “{paper.withdrawn_because}”" if paper.withdrawn_because else "it was withdrawn"
+
+
+def show_read_first(d: "Dossier", as_of: "date") -> None:
+    """Print the unsure stances that could change the verdict, the likeliest first, with the papers they are on."""
+    from claims.report import phrases
+    from claims.report.view import claim_view
+
+    out = console()
+    rows = claim_view(d, as_of).read_first
+    if rows:
+        out.print("\nunsure stances could change it; read first:")
+    for row in rows:
+        if row.paper is not None:
+            out.print(f"{row.evidence.id}  {phrases.stance(row)}  arXiv:{row.paper.id} {row.dated}")
+            out.print(f"    {plain(row.paper.title, 100)}")
+            out.print(f"    {phrases.sureness(row) or plain(row.explanation)}")
 
 
 @click.command("report")

@@ -116,7 +116,7 @@ def run(
         show(done, files, until)
     if done.nowhere or any(outcome.error for outcome in done.outcomes):
         return 3
-    return 0
+    return 1 if any(not_judged(d) for d in done.dossier.claims) else 0
 
 
 def check_profile(profile: str) -> None:
@@ -166,14 +166,23 @@ def write_reports(dossier: "InquiryDossier", out: Path) -> dict[str, str]:
 def counts(dossier: "Dossier") -> dict[str, int]:
     """Count what was read and what takes a stand, papers only."""
     papers = [e for e in dossier.evidence if e.kind == "paper"]
+    n_unjudged = sum(e.assessment.could_not_judge for e in papers)
     return {
-        "judged": len(papers),
+        "judged": len(papers) - n_unjudged,
         "supports": sum(e.assessment.stance == "supports" for e in papers),
         "contradicts": sum(e.assessment.stance == "contradicts" for e in papers),
         "qualifies": sum(e.assessment.stance == "qualifies" for e in papers),
-        "unsure": sum(e.assessment.unsure for e in papers),
+        "unsure": sum(e.assessment.unsure for e in papers) - n_unjudged,
+        "could_not_judge": n_unjudged,
         "quoted": sum(bool(e.assessment.quotes) for e in papers),
     }
+
+
+def not_judged(dossier: "Dossier") -> str:
+    """Say how many papers on a claim could not be judged, and why; empty when all could."""
+    from claims.evidence import unjudged
+
+    return unjudged(e.assessment for e in dossier.evidence if e.kind == "paper")
 
 
 def sure_local(d: "Dossier") -> bool:
@@ -266,6 +275,9 @@ def show(done: "Done", files: dict[str, str], until: date) -> None:
         out.print(f"ground of {plain(name, 60)}: {g.status.value}: {plain(said, 140)}", soft_wrap=True)
     for place, what in done.could_not_look.items():
         out.print(f"could not look in {place}: {plain(what, 200)}", soft_wrap=True)
+    for d in done.dossier.claims:
+        if told := not_judged(d):
+            out.print(f"{d.claim.id}: {plain(told, 140)}", soft_wrap=True)
     for outcome in done.outcomes:
         for problem in outcome.state.get("problems", []):
             out.print(f"{outcome.claim_id}: {plain(problem, 140)}")

@@ -10,7 +10,7 @@ from agent.graph.state import Batch, State
 from agent.judges.addressed import unbidden
 from agent.judges.readings import library_reading
 from claims.claim import Claim
-from claims.evidence import Assessment, PaperEvidence, Stance
+from claims.evidence import Assessment, PaperEvidence, Stance, unjudged
 from claims.paper import Paper
 
 
@@ -33,6 +33,7 @@ def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
     if not papers:
         return {"n_judged": 0}
     n_judged = n_stands = 0
+    said: list[Assessment] = []
     for start in range(0, len(papers), parts.judge.at_once):
         some = papers[start : start + parts.judge.at_once]
         try:
@@ -43,9 +44,11 @@ def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
             return {"n_judged": n_judged, "problems": [problem]}
         pairs = zip(some, assessments, strict=True)
         parts.store.add_evidence([evidence_of(claim, paper, assessment, parts) for paper, assessment in pairs])
+        said += assessments
         n_judged += len(some)
         n_stands += sum(a.stance is not Stance.NEUTRAL for a in assessments)
-    parts.watch(Step(claim.id, "weigh", f"{n_judged} papers judged, {n_stands} take a stand"))
+    told = filter(None, (f"{n_judged} papers judged, {n_stands} take a stand", unjudged(said)))
+    parts.watch(Step(claim.id, "weigh", "; ".join(told)))
     return {"n_judged": n_judged}
 
 

@@ -123,6 +123,7 @@ def unbidden(claim: Claim, paper: Paper, said: Assessment) -> Assessment:
             "confidence": 0.0,
             "unsure": True,
             "leaning": leaning,
+            "leaning_chance": None,
             "asserted": False,
             "explanation": f"the text gives orders to the machine that reads it (“{words}”): for a person to judge",
         }

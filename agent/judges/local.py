@@ -132,6 +132,7 @@ class LocalJudge:
             confidence=float(shares[0]),
             unsure=unsure,
             leaning=leaning if unsure else None,
+            leaning_chance=p if unsure else None,
             asserted=bool(asserting),
             quotes=(quote_of(paper, ground.sentence),) if unsure else (),
             explanation=f"too unsure to say; {_explain(ground, leaning)}" if unsure else "takes no stand on the claim",

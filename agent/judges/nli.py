@@ -132,6 +132,7 @@ class NliJudge:
             confidence=round(1 - chance, 4),
             unsure=unsure,
             leaning=leaning if unsure else None,
+            leaning_chance=chance if unsure else None,
             asserted=_asserts(ground.read),
             quotes=(quote_of(paper, ground.read.sentence),) if unsure else (),
             explanation=f"{why}: {said}" if unsure else "no sentence of its own entails or contradicts the claim",

@@ -13,7 +13,7 @@ from claims.errors import InputError
 from claims.report.html import PAGES, REPORT, Frame, environment
 from claims.report.numbers import count
 from claims.report.text import escape_markdown, visible
-from claims.report.view import was
+from claims.revision import was
 
 MOST_GROUNDS = 5
 """Pieces of evidence shown under one line; the others are counted."""

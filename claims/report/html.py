@@ -20,6 +20,7 @@ from claims.paper import Paper
 from claims.report import citation, experiments, numbers, phrases, plots, view
 from claims.report.answers import TaskKind, asked_views, kind_of, question_views
 from claims.report.text import MARK, SpanKind, marked, spans, visible
+from claims.revision import was
 from claims.ties import stem
 
 ARXIV = "https://arxiv.org/abs/"
@@ -118,7 +119,7 @@ def environment(frame: Frame = REPORT) -> Environment:
         "MEANING": view.MEANING,
         "WINDOW_MONTHS": view.WINDOW_MONTHS,
         "whose_words": view.whose_words,
-        "was": view.was,
+        "was": was,
         "evidence_over_time": plots.evidence_over_time,
         "effect_by_seed": plots.effect_by_seed,
         "NARROW": plots.NARROW,

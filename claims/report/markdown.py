@@ -15,6 +15,7 @@ from claims.report.phrases import (
     HOW_TO_READ,
     confidence,
     durable,
+    not_judged,
     tally,
     ungrounded,
     unlooked,
@@ -205,7 +206,9 @@ def _not_looked(view: InquiryView) -> Iterator[str]:
         yield f"- {numbers.count(unreadable(view), 'entry', 'entries')} of search answers could not be read"
     if unsearched(view):
         yield f"- No search is on record for claim {unsearched(view)}"
-    if not (failed or unreadable(view) or unsearched(view)):
+    for told in not_judged(view):
+        yield f"- {safe(told, ())}"
+    if not (failed or unreadable(view) or unsearched(view) or not_judged(view)):
         yield "Every place that was asked answered."
     yield ""
 

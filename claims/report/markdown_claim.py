@@ -6,7 +6,7 @@ from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
 from claims.paper import Paper
 from claims.report import experiments, numbers
-from claims.report.phrases import as_of, durable, judge, record, unmoved
+from claims.report.phrases import as_of, durable, given_by, record, stance, sureness, unmoved
 from claims.report.text import escape_markdown
 from claims.report.text import markdown as safe
 from claims.report.view import WINDOW_MONTHS, ClaimView, Row, whose_words
@@ -30,6 +30,8 @@ def claim(v: ClaimView, papers: dict[str, Paper]) -> Iterator[str]:
         yield f"- **Perishable:** {'; '.join(safe(p, ()) for p in verdict.perishable) or 'nothing named'}"
         if v.ungrounded:
             yield f"- **Ungrounded:** {v.ungrounded}"
+        if v.not_judged:
+            yield f"- **Not judged:** {safe(v.not_judged, ())}"
         yield f"- **Recorded:** {record(v)}"
         if len(v.path) > 1:
             told = " → ".join(f"{s.kind} ({s.dated})" for s in v.path)
@@ -73,15 +75,15 @@ def _listed(rows: tuple[Row, ...], papers: Container[str], none: str) -> Iterato
 
 def headline(row: Row, papers: Container[str]) -> str:
     """Name a piece of evidence with its date, stance and how sure it is."""
-    stance = f"unsure, leaning {row.leaning or 'nowhere'}" if row.unsure else str(row.stance)
-    return f"{cite(row, papers)} ({row.dated}) **{stance}**{_how_sure(row)}"
+    return f"{cite(row, papers)} ({row.dated}) **{stance(row)}**{_how_sure(row)}"
 
 
 def _how_sure(row: Row) -> str:
     e = row.evidence
     if isinstance(e, ExperimentEvidence):
         return f" {numbers.estimate(e.estimate)}" if e.estimate else " (no effect was measured)"
-    return f" ({judge(e.assessment.judge.name)}, {numbers.share(e.assessment.confidence)})"
+    by = safe(given_by(e.assessment.judge), ())
+    return f" ({by}, {sureness(row)})" if sureness(row) else f" ({by})"
 
 
 def cite(row: Row, papers: Container[str]) -> str:
@@ -118,19 +120,20 @@ def _evidence(v: ClaimView, papers: Container[str]) -> Iterator[str]:
         yield "| Date | Work | Stance | Given by | Sure | Counted |"
         yield "|---|---|---|---|---|---|"
     for row in shown:
-        stance = f"unsure ({row.leaning or 'no leaning'})" if row.unsure else str(row.stance)
-        stance += f"; {row.was}" if row.was else ""
-        sure = numbers.share(row.confidence) if row.confidence is not None else "see interval"
+        said = f"{stance(row)}; {row.was}" if row.was else stance(row)
+        sure = (sureness(row) or "–") if row.confidence is not None else "see interval"
         counted = "yes" if row.counted else f"no: {safe(row.why_not, ())}" if row.why_not else "no"
         e = row.evidence
-        by = "our lab" if isinstance(e, ExperimentEvidence) else judge(e.assessment.judge.name)
-        yield f"| {row.dated} | {cite(row, papers)} | {stance} | {by} | {sure} | {counted} |"
+        by = "our lab" if isinstance(e, ExperimentEvidence) else safe(given_by(e.assessment.judge), ())
+        yield f"| {row.dated} | {cite(row, papers)} | {said} | {by} | {sure} | {counted} |"
     if shown:
         yield ""
     t = v.tally
     yield (
-        f"{numbers.count(sum(t.values()), 'paper')} judged: {t['supports']} for, {t['contradicts']} against, "
-        f"{t['qualifies']} qualifying, {t['neutral']} neutral, {t['unsure']} unsure, {t['not counted']} not counted."
+        f"{numbers.count(t.total() - t['not judged'], 'paper')} judged: {t['supports']} for, "
+        f"{t['contradicts']} against, {t['qualifies']} qualifying, {t['neutral']} neutral, {t['unsure']} unsure, "
+        f"{t['not counted']} not counted"
+        + (f"; {t['not judged']} could not be judged." if t["not judged"] else ".")
         + (f" {len(v.rows) - len(shown)} not listed here." if len(v.rows) > len(shown) else "")
     )
     yield ""

@@ -2,10 +2,10 @@
 
 from itertools import groupby
 
-from claims.evidence import JudgeName, PaperEvidence, Stance
+from claims.evidence import Assessment, JudgeName, JudgeRef, PaperEvidence, Stance
 from claims.grounding import GroundingStatus
 from claims.report import numbers
-from claims.report.view import ClaimView, InquiryView
+from claims.report.view import ClaimView, InquiryView, Row
 from claims.verdict import VerdictKind
 
 GROUNDING = {
@@ -23,6 +23,7 @@ HOW_TO_READ = (
     "Quotes in “…” are byte-exact parts of a stored text. What is ours and not the paper's is marked as our summary.",
     "Papers that share authors count as one voice. Only work dated certainly after the claim counts.",
     "Confidence comes from the judges' calibrated confidences and the independent voices, in steps of 5 %.",
+    "A judge that is unsure takes no stand; what it leans to stands beside the chances of any stand and of that one.",
     "“Since” is the date from which the evidence held now gives this verdict, as exactly as the papers' dates tell it.",
     "⟦ungrounded⟧ stands behind an arXiv id in a text for which this report holds no paper: do not cite it from here.",
     "⟨U+…⟩ stands for an invisible or direction-changing character that was in a text.",
@@ -32,10 +33,9 @@ HOW_TO_READ = (
 
 def tally(view: InquiryView) -> str:
     """Say how much was looked at, in one line."""
-    judged = {r.evidence.paper_id for v in view.claims for r in v.rows if isinstance(r.evidence, PaperEvidence)}
-    counted = {
-        r.evidence.paper_id for v in view.claims for r in v.rows if isinstance(r.evidence, PaperEvidence) and r.counted
-    }
+    rows = [r for v in view.claims for r in v.rows if not r.unjudged]
+    judged = {r.evidence.paper_id for r in rows if isinstance(r.evidence, PaperEvidence)}
+    counted = {r.evidence.paper_id for r in rows if isinstance(r.evidence, PaperEvidence) and r.counted}
     experiments = sum(len(v.dossier.experiments) for v in view.claims)
     return (
         f"{numbers.count(len(view.claims), 'claim')}, {numbers.count(len(judged), 'paper')} judged, "
@@ -133,6 +133,41 @@ def ungrounded(view: InquiryView) -> list[str]:
         if v.ungrounded:
             whys.setdefault(v.ungrounded, []).append(str(v.number))
     return [f"claim {', '.join(told)}: {why}" for why, told in whys.items()]
+
+
+def stance(row: Row) -> str:
+    """Say what a piece of evidence says."""
+    if row.unjudged:
+        return "could not be judged"
+    return f"unsure, leaning {row.leaning or 'nowhere'}" if row.unsure else str(row.stance)
+
+
+def sureness(row: Row) -> str:
+    """Say how sure a machine was of its stance, or the chances where it was unsure; empty without a figure."""
+    if not isinstance(row.evidence, PaperEvidence) or row.evidence.assessment.judge.name is JudgeName.PERSON:
+        return ""
+    said = row.evidence.assessment
+    return chances(said) if said.unsure else numbers.share(said.confidence)
+
+
+def chances(said: Assessment) -> str:
+    """Say how likely an unsure judge finds any stand, and the one that it leans to; empty without a figure."""
+    if said.stand_chance is None:
+        return ""
+    told = f"chance that it takes a stand: {numbers.share(said.stand_chance)}"
+    if said.leaning is None or said.leaning_chance is None:
+        return told
+    return f"{told}, that it {said.leaning}: {numbers.share(said.leaning_chance)}"
+
+
+def given_by(ref: JudgeRef) -> str:
+    """Say who gave a stance, a person by name."""
+    return f"{ref.version}, a person" if ref.name is JudgeName.PERSON else judge(ref.name)
+
+
+def not_judged(view: InquiryView) -> list[str]:
+    """Name the claims with papers that could not be judged, with how many and why."""
+    return [f"{v.not_judged} (claim {v.number})" for v in view.claims if v.not_judged]
 
 
 def judge(name: JudgeName) -> str:

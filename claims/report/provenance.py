@@ -121,7 +121,8 @@ def _judge(graph: Graph, judge: JudgeRef) -> dict[str, str]:
 
 def _evidence(graph: Graph, row: Row, claim_id: str, experiments: Mapping[str, dict[str, str]]) -> dict[str, str]:
     e = row.evidence
-    status = "counted" if row.counted else f"not counted: {row.why_not}" if row.why_not else "takes no stand"
+    silent = phrases.stance(row) if row.unjudged else "takes no stand"
+    status = "counted" if row.counted else f"not counted: {row.why_not}" if row.why_not else silent
     if isinstance(e, ExperimentEvidence):
         experiment = experiments.get(e.experiment_id)
         return graph.add(
@@ -139,7 +140,7 @@ def _evidence(graph: Graph, row: Row, claim_id: str, experiments: Mapping[str, d
     a = e.assessment
     paper = _paper(graph, row.paper) if row.paper else None
     ground = [paper, *_quotes(graph, row, paper)] if paper else []
-    leaning = f"unsure, leaning {row.leaning or 'nowhere'}" if row.unsure else str(row.stance)
+    said = phrases.stance(row)
     sure = graph.add(
         f"#{e.id}-confidence",
         "Rating",
@@ -147,14 +148,16 @@ def _evidence(graph: Graph, row: Row, claim_id: str, experiments: Mapping[str, d
         ratingValue=round(a.confidence, 4),
         bestRating=1,
         worstRating=0,
-        ratingExplanation="calibrated probability that the stance is right",
+        ratingExplanation="calibrated probability that the paper is neutral"
+        if row.unsure
+        else "calibrated probability that the stance is right",
     )
     return graph.add(
         f"#{e.id}",
         ["Review", "CreativeWork"],
-        name=f"{leaning}: {f'arXiv:{e.paper_id}' if row.paper else 'a paper that is not held'}",
+        name=f"{said}: {f'arXiv:{e.paper_id}' if row.paper else 'a paper that is not held'}",
         itemReviewed=ref(f"#{claim_id}"),
-        reviewAspect=leaning,
+        reviewAspect=said,
         reviewBody=a.explanation,
         reviewRating=sure,
         author=_judge(graph, a.judge),

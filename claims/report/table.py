@@ -63,7 +63,7 @@ def _cells(row: Row) -> dict[str, object]:
     }
     if isinstance(e, PaperEvidence):
         cells |= {
-            "unsure": row.unsure,
+            "unsure": e.assessment.unsure,
             "leaning": row.leaning or "",
             "confidence": round(e.assessment.confidence, 4),
             "judge": e.assessment.judge.name,

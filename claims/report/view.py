@@ -10,11 +10,12 @@ from datetime import date
 
 from claims.claim import Claim
 from claims.dossier import Dossier, HeldVerdict, InquiryDossier
-from claims.evidence import Evidence, ExperimentEvidence, PaperEvidence, Quote, Revision, Stance
+from claims.evidence import Evidence, ExperimentEvidence, PaperEvidence, Quote, Stance, unjudged
 from claims.experiment import Outcome
 from claims.grounding import Grounding, GroundingStatus
 from claims.paper import Paper, TextField
 from claims.report.timeline import Step, steps
+from claims.revision import was
 from claims.search import SearchRecord
 from claims.ties import telling_words
 from claims.verdict import Verdict, VerdictKind
@@ -62,8 +63,13 @@ class Row:
 
     @property
     def unsure(self) -> bool:
-        """Whether the judge abstained."""
-        return isinstance(self.evidence, PaperEvidence) and self.evidence.assessment.unsure
+        """Whether the judge abstained, and leans to a stance."""
+        return isinstance(self.evidence, PaperEvidence) and self.evidence.assessment.unsure and not self.unjudged
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether the judge could not judge the paper: that is no stance, not even a neutral one."""
+        return isinstance(self.evidence, PaperEvidence) and self.evidence.assessment.could_not_judge
 
     @property
     def on(self) -> date:
@@ -139,14 +145,6 @@ def whose_words(quote: Quote) -> str:
     }[quote.field]
 
 
-def was(revision: Revision | None) -> str:
-    """Say what a text before this one was said to say; empty when no revision changed the stance."""
-    if revision is None:
-        return ""
-    text = f"version {revision.was_version}" if revision.was_version else f"{revision.was_on}"
-    return f"was: {revision.was}, in the text of {text}"
-
-
 @dataclass(frozen=True)
 class ClaimView:
     """One claim, ready to be drawn."""
@@ -212,11 +210,13 @@ class ClaimView:
         return self.listed(MAX_ROWS)
 
     def listed(self, most: int) -> tuple[Row, ...]:
-        """Give what counts or would have, then the unsure, then a few silent ones."""
+        """Give what counts or would have, then the unsure and what could not be judged, then a few silent ones."""
         told = [r for r in self.rows if r.counted or r.why_not or r.was]
         rest = [r for r in self.rows if not (r.counted or r.why_not or r.was)]
-        unsure = [r for r in rest if r.unsure]
-        silent = sorted((r for r in rest if not r.unsure), key=lambda r: (r.confidence or 0.0, r.evidence.id))
+        unsure = sorted((r for r in rest if r.unsure or r.unjudged), key=lambda r: r.unjudged)
+        silent = sorted(
+            (r for r in rest if not (r.unsure or r.unjudged)), key=lambda r: (r.confidence or 0.0, r.evidence.id)
+        )
         return tuple((told + unsure)[: most - MAX_SILENT] + silent[:MAX_SILENT])
 
     @property
@@ -229,12 +229,13 @@ class ClaimView:
 
     @property
     def tally(self) -> Counter[str]:
-        """Counts of papers by what became of them: stance where counted, else `neutral`, `unsure`, `not counted`."""
-        return Counter(
-            r.stance.value if r.counted else "unsure" if r.unsure else "not counted" if r.why_not else "neutral"
-            for r in self.rows
-            if isinstance(r.evidence, PaperEvidence)
-        )
+        """Counts of papers: the stance where counted, else `neutral`, `unsure`, `not counted`, `not judged`."""
+        return Counter(_fate(r) for r in self.rows if isinstance(r.evidence, PaperEvidence))
+
+    @property
+    def not_judged(self) -> str:
+        """Say how many papers could not be judged, and why; empty when all could."""
+        return unjudged(r.evidence.assessment for r in self.rows if isinstance(r.evidence, PaperEvidence))
 
     @property
     def failed_searches(self) -> tuple[SearchRecord, ...]:
@@ -289,7 +290,7 @@ class InquiryView:
     def recent(self) -> tuple[Contradiction, ...]:
         """Contradicting work of the last six months over all claims, strongest first."""
         found = [Contradiction(v, r) for v in self.claims for r in v.recent]
-        return tuple(sorted(found, key=lambda c: _strength(c.row)))
+        return tuple(sorted(found, key=lambda c: strength(c.row)))
 
     @property
     def groundings(self) -> tuple[tuple[ClaimView | None, Grounding], ...]:
@@ -344,7 +345,7 @@ def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
         rows=rows,
         changed_by=_pick(by_id, verdict.changed_by if verdict else ()),
         support=_pick(by_id, verdict.support[:MAX_SUPPORT] if verdict else ()),
-        recent=tuple(sorted(recent, key=_strength)),
+        recent=tuple(sorted(recent, key=strength)),
         read_first=_pick(by_id, verdict.read_first if verdict else ()),
         path=steps(dossier.claim, (*dossier.superseded, *dossier.evidence), as_of),
         window=window,
@@ -378,6 +379,12 @@ def _row(evidence: Evidence, dossier: Dossier, verdict: Verdict | None) -> Row:
     return Row(evidence, paper, evidence.stance, evidence.id in counted, why_not, dossier.claim.text)
 
 
+def _fate(row: Row) -> str:
+    if row.counted:
+        return row.stance.value
+    return "not judged" if row.unjudged else "unsure" if row.unsure else "not counted" if row.why_not else "neutral"
+
+
 def _contradicts(row: Row) -> bool:
     """Tell whether it is contradicting work: counted as such, or leaning so and unsure."""
     if row.unsure:
@@ -385,7 +392,9 @@ def _contradicts(row: Row) -> bool:
     return row.stance is Stance.CONTRADICTS and not row.why_not
 
 
-def _strength(row: Row) -> tuple[bool, bool, float, int, str]:
-    """Order: sure before unsure, of full confidence first, then the newest."""
+def strength(row: Row) -> tuple[bool, bool, float, int, str]:
+    """Order: sure before unsure, the likeliest to take a stand first, then the newest."""
     weight = 1.0 if row.confidence is None else row.confidence
+    if row.unsure and isinstance(row.evidence, PaperEvidence):
+        weight = row.evidence.assessment.stand_chance or 0.0
     return row.unsure, not row.counted, -weight, -row.on.toordinal(), row.evidence.id

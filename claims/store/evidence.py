@@ -22,6 +22,11 @@ from claims.tables import EvidenceRow, ExperimentRow, table
 EVIDENCE = table(EvidenceRow)
 EXPERIMENTS = table(ExperimentRow)
 
+IS_WORD = sa.not_(EVIDENCE.c.document.contains('"unsure":true') & EVIDENCE.c.document.contains('"leaning":null')).label(
+    "is_word"
+)
+"""Whether a judge could judge the paper (`Assessment.could_not_judge`), as the database sees it."""
+
 
 class Held(NamedTuple):
     """The evidence of one claim, in the order it was recorded."""
@@ -75,10 +80,10 @@ class EvidenceShelf:
     ) -> list[PaperEvidence | ExperimentEvidence]:
         """Give a claim's evidence as held at a moment, in the order it was recorded.
 
-        One stance per paper: the best judge's (`JUDGE_RANK`), newest within a rank; and per experiment the
-        one with most seeds. `superseded` puts before them what that judge said of earlier texts of the same papers,
-        where a revision brought another stance: a verdict as of a day before it rests on those. `everything` gives
-        every stance ever recorded. `withdrawn` and `revised` are as known at that moment.
+        One stance per paper: the best judge's (`JUDGE_RANK`) that could judge it, newest within a rank; and per
+        experiment the one with most seeds. `superseded` puts before them what that judge said of earlier texts of the
+        same papers, where a revision brought another stance: a verdict as of a day before it rests on those.
+        `everything` gives every stance ever recorded. `withdrawn` and `revised` are as known at that moment.
         """
         with self.door.reading() as connection:
             found = load_evidence(connection, [claim_id], moment(as_of), everything=everything)
@@ -234,19 +239,22 @@ def load_evidence(
 ) -> dict[str, Held]:
     """Read evidence by claim."""
     e = EVIDENCE.c
-    columns = (e.seq, e.claim_id, e.kind, e.paper_id, e.paper_digest, e.experiment_id, e.judge_name, e.weight)
-    query = sa.select(*columns).where(e.claim_id.in_(claim_ids))
+    facts = (e.seq, e.claim_id, e.kind, e.paper_id, e.paper_digest, e.experiment_id, e.weight)
+    query = sa.select(*facts, e.judge_name, e.judge_version, IS_WORD).where(e.claim_id.in_(claim_ids))
     if at is not None:
         query = query.where(e.recorded_at <= at)
     rows = connection.execute(query.order_by(e.seq)).all()
     chosen, earlier = [row.seq for row in rows], dict[int, list[int]]()
     if not everything:
-        best: dict[tuple[str, str], tuple[float, int]] = {}
-        for row in rows:
+        newest = {
+            (row.claim_id, row.kind, row.paper_id or row.seq, row.judge_name, row.judge_version): row for row in rows
+        }
+        best: dict[tuple[str, str], tuple[bool, float, int]] = {}
+        for row in newest.values():
             key = (row.claim_id, f"{row.kind}:{row.paper_id or row.experiment_id}")
             rank = float(JUDGE_RANK[JudgeName(row.judge_name)]) if row.judge_name else row.weight
-            best[key] = max(best.get(key, (-1.0, 0)), (rank, row.seq))
-        chosen = sorted(seq for _, seq in best.values())
+            best[key] = max(best.get(key, (False, -1.0, 0)), (bool(row.is_word), rank, row.seq))
+        chosen = sorted(seq for *_, seq in best.values())
         earlier = _before_revisions(rows, set(chosen))
     withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
     items: dict[int, PaperEvidence | ExperimentEvidence] = {}
@@ -269,15 +277,24 @@ def load_evidence(
 
 
 def _before_revisions(rows: Sequence[sa.Row[*tuple[Any, ...]]], chosen: set[int]) -> dict[int, list[int]]:
-    """Give, for each chosen stance on a paper of several texts, what the same judge said before it, oldest first."""
+    """Give, for each chosen stance on a paper of several texts, what the same judge said before it, oldest first.
+
+    Leaves out where it could not judge, and what it said before of the text that was taken back so.
+    """
     said: dict[tuple[str, str, str], list[sa.Row[*tuple[Any, ...]]]] = {}
     for row in rows:
-        if row.kind == "paper":
-            said.setdefault((row.claim_id, row.paper_id, row.judge_name), []).append(row)
+        if row.kind != "paper":
+            continue
+        own = said.setdefault((row.claim_id, row.paper_id, row.judge_name), [])
+        if row.is_word:
+            own.append(row)
+        else:
+            text = (row.judge_version, row.paper_digest)
+            own[:] = [before for before in own if (before.judge_version, before.paper_digest) != text]
     return {
         own[-1].seq: [row.seq for row in own[:-1]]
         for own in said.values()
-        if own[-1].seq in chosen and len({row.paper_digest for row in own}) > 1
+        if own and own[-1].seq in chosen and len({row.paper_digest for row in own}) > 1
     }
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -19,7 +20,7 @@ from markupsafe import Markup
 from claims.claim import Anchor
 from claims.dossier import Dossier, InquiryDossier
 from claims.errors import InputError
-from claims.evidence import Quote, Stance
+from claims.evidence import Assessment, Evidence, JudgeName, JudgeRef, Quote, Stance
 from claims.experiment import RunSpec, RunState, RunView
 from claims.grounding import Grounding, GroundingStatus
 from claims.inquiry import Inquiry, ParseWarning, Task
@@ -175,6 +176,56 @@ def test_the_strongest_contradicting_work_is_of_the_last_six_months_and_ranked()
     ]
     view = claim_view(dossier(claim(), evidence, [old, young, strong, maybe]), AS_OF)
     assert [r.paper.id for r in view.recent if r.paper] == ["2604.00003", "2608.00002", "2607.00004"]
+
+
+def test_what_an_unsure_judge_leans_to_stands_beside_the_chance_that_the_paper_takes_any_stand() -> None:
+    rare, likely = paper("2604.00003", "2026-04-01"), paper("2607.00004", "2026-07-07")
+    evidence = [
+        weighed(it, Stance.NEUTRAL, unsure=True, leaning=Stance.CONTRADICTS, confidence=silent)
+        for it, silent in ((rare, 0.85), (likely, 0.65))
+    ]
+    told = evidence[1].assessment.model_copy(update={"leaning_chance": 0.2})
+    evidence[1] = evidence[1].model_copy(update={"assessment": told})
+    source = alone(dossier(claim(), evidence, [rare, likely]))
+    (view,) = view_of(source).claims
+    assert [r.paper.id for r in view.recent if r.paper] == ["2607.00004", "2604.00003"], "the likelier one first"
+    for text in (render(source, "md"), render(source, "html")):
+        assert "chance that it takes a stand: about 35 %, that it contradicts: about 20 %" in text
+        assert re.search(r"chance that it takes a stand: about 15 %(?!,)", text), "no figure, none printed"
+        assert "about 65 %" not in text
+    assert ",yes,contradicts,0.65," in render(source, "csv")
+
+
+def test_papers_that_could_not_be_judged_are_told_apart_from_silent_ones() -> None:
+    llm = JudgeRef(name=JudgeName.LLM, version="m")
+    silent, *broken = (paper(f"2604.0000{n}", "2026-04-01") for n in range(1, 4))
+    lost = Assessment(
+        stance=Stance.NEUTRAL,
+        confidence=0.0,
+        unsure=True,
+        explanation="could not judge: the model's answer was malformed twice (no JSON object)",
+        judge=llm,
+    )
+    evidence: list[Evidence] = [weighed(silent, Stance.NEUTRAL, judge=llm)]
+    evidence += [weighed(it, Stance.NEUTRAL).model_copy(update={"assessment": lost}) for it in broken]
+    source = alone(dossier(claim(), evidence, [silent, *broken]))
+    (view,) = view_of(source).claims
+    assert view.not_judged == "could not judge 2 papers: the model's answer was malformed twice"
+    assert view.tally == {"neutral": 1, "not judged": 2}
+    md, page = render(source, "md"), unescape(render(source, "html"))
+    assert f"- {view.not_judged} (claim 1)" in md and f"{view.not_judged} (claim 1)" in page
+    assert "1 paper judged: " in md and "1 paper judged, " in md
+    assert "| could not be judged | language model | – | no |" in md
+    assert "unsure, leaning nowhere" not in md + page
+
+
+def test_a_persons_stance_carries_the_persons_name_and_no_percentage() -> None:
+    it = paper("2604.00001", "2026-04-01")
+    ada = JudgeRef(name=JudgeName.PERSON, version="Ada <i>L</i>")
+    source = alone(dossier(claim(), [weighed(it, Stance.CONTRADICTS, confidence=1.0, judge=ada)], [it]))
+    assert "**contradicts** (Ada \\<i\\>L\\</i\\>, a person)" in render(source, "md")
+    assert "Ada &lt;i&gt;L&lt;/i&gt;, a person" in render(source, "html")
+    assert "over 95 %" not in render(source, "md").split("## How to read")[0]
 
 
 def test_the_verdicts_on_record_are_told_with_their_changes() -> None:

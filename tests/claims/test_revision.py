@@ -112,6 +112,17 @@ def revised(sqlite_url: str) -> Iterator[Store]:
         yield store
 
 
+def test_a_text_that_could_not_be_judged_is_no_stance_that_a_revision_changed(sqlite_url: str) -> None:
+    with Store.open(sqlite_url, clock=FrozenClock(NOON)) as store:
+        store.put_claim(CLAIM)
+        for n, stance, no_word in ((1, Stance.NEUTRAL, {"unsure": True, "confidence": 0.0}), (2, Stance.SUPPORTS, {})):
+            store.put_papers([version(n)])
+            assessment = an_assessment(version(n), stance, **no_word)
+            store.add_evidence([PaperEvidence.of(CLAIM.id, version(n), assessment, NOON + timedelta(minutes=n))])
+        (now,) = store.evidence(CLAIM.id, superseded=True)
+        assert isinstance(now, PaperEvidence) and (now.revised, now.stance) == (None, Stance.SUPPORTS)
+
+
 def test_the_store_tells_what_the_text_before_was_said_to_say(revised: Store) -> None:
     (now,) = revised.evidence(CLAIM.id)
     (before,) = revised.evidence(CLAIM.id, as_of=NOON - timedelta(days=1))

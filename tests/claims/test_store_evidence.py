@@ -6,7 +6,7 @@ import pytest
 
 from claims.clock import FrozenClock
 from claims.errors import NotHeld, QuoteMismatch
-from claims.evidence import JudgeName, JudgeRef, Quote, Stance
+from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance
 from claims.experiment import Outcome, RunState
 from claims.paper import TextField
 from claims.store import Store
@@ -33,6 +33,11 @@ def held(store: Store) -> Store:
     store.put_claim(a_claim())
     store.put_papers([a_paper(), a_paper("2401.00002")])
     return store
+
+
+def no_word(judge: JudgeRef) -> Assessment:
+    """What a judge says that could not judge."""
+    return an_assessment(stance=Stance.NEUTRAL, confidence=0.0, unsure=True, judge=judge)
 
 
 def test_the_same_evidence_is_held_once(held: Store) -> None:
@@ -74,6 +79,17 @@ def test_a_person_may_come_back_to_an_earlier_stance(held: Store) -> None:
     assert [held.add_evidence([item]) for item in (yes, no, yes_again)] == [1, 1, 1]
     assert held.evidence(CLAIM) == [yes_again]
     assert held.evidence_by_id(yes.id) == yes_again
+
+
+def test_a_judge_that_could_not_judge_takes_nothing_from_one_that_could(held: Store) -> None:
+    sound = paper_evidence()
+    broken = paper_evidence(
+        assessment=no_word(JudgeRef(name=JudgeName.LLM, version="p1")), judged_at=NOON + timedelta(hours=1)
+    )
+    other = paper_evidence(a_paper("2401.00002"), assessment=no_word(JudgeRef(name=JudgeName.LLM, version="p1")))
+    held.add_evidence([sound, other])
+    held.add_evidence([broken])
+    assert held.evidence(CLAIM) == [sound, other], "where nobody else judged, that it was not judged is all there is"
 
 
 def test_going_back_to_a_version_of_a_judge_judges_again_and_counts_again(held: Store) -> None:

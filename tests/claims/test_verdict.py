@@ -156,6 +156,12 @@ def test_of_unsure_stances_the_likeliest_to_be_one_is_read_first_and_the_least_l
     assert verdict.read_first == tuple(u.id for u in reversed(leaning))[:most]
 
 
+def test_a_judge_that_could_not_judge_hides_no_other_judges_word() -> None:
+    broken = one(N, unsure=True, confidence=0.0, judge=JudgeRef(name=JudgeName.LLM, version="1"))
+    verdict = decide(CLAIM, [one(S), broken], AS_OF)
+    assert (verdict.kind, verdict.not_counted) == (VerdictKind.STANDS, {})
+
+
 def test_unsure_stances_that_could_change_nothing_are_not_read_first() -> None:
     verdict = decide(CLAIM, [one(N, unsure=True, leaning=S), *papers(S)], AS_OF)
     assert (verdict.rests_on_unsure, verdict.read_first) == (False, ())

@@ -277,7 +277,9 @@ def _cited(id: str, store: Store) -> Cited | None:
         return Cited(id, name, href, found.measured_on.isoformat(), found.outcome.value)
     papers = store.papers([found.paper_id])
     title = papers[found.paper_id].title if found.paper_id in papers else f"arXiv:{found.paper_id}"
-    said = f"unsure, leaning {found.assessment.leaning}" if found.assessment.unsure else found.stance.value
+    a = found.assessment
+    leaning = "could not be judged" if a.could_not_judge else f"unsure, leaning {a.leaning}"
+    said = leaning if a.unsure else found.stance.value
     return Cited(id, title, href, str(found.published), said)
 
 

@@ -47,7 +47,7 @@ def claim(
             today=today,
             csrf_token=getattr(request.state, "csrf_token", ""),
             jobs=[job for job in jobs.list(held.id, limit=20) if not job.is_over] if past is None else [],
-            n_unsure=sum(isinstance(e, PaperEvidence) and e.assessment.unsure for e in dossier.evidence),
+            n_unsure=sum(isinstance(e, PaperEvidence) and bool(e.assessment.leaning) for e in dossier.evidence),
             formats=list(Format),
         ),
     )

@@ -96,6 +96,8 @@ def test_below_its_threshold_it_abstains_and_says_what_it_leans_to() -> None:
     (said,) = decisive().assess(CLAIM, [FOR])
     assert (said.stance, said.unsure, said.leaning) == (Stance.NEUTRAL, True, Stance.SUPPORTS)
     assert said.quotes and said.explanation.startswith("too unsure to say")
+    assert said.leaning_chance is not None and said.stand_chance is not None
+    assert 0 < said.leaning_chance <= said.stand_chance, "it may take another stand than the one leant to"
 
 
 def test_a_paper_on_something_else_is_neutral_and_sure() -> None:
