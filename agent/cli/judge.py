@@ -1,6 +1,5 @@
 """`retest judge`: a person weighs the pairs that the local judge is least sure of, and it is refitted on them."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,11 +12,9 @@ from claims.errors import InputError
 if TYPE_CHECKING:
     from agent.judges.person import Question
     from claims.claim import Claim
-    from claims.clock import Clock
-    from claims.evidence import PaperEvidence
+    from claims.dossier import HeldVerdict
     from claims.store import Store
-
-HELP = "s supports · c contradicts · q qualifies · n neutral · u undo the last · any other key skips · x ends"
+    from claims.verdict import Verdict
 
 
 class ClaimOrFit(click.Group):
@@ -64,124 +61,75 @@ judge.add_command(fit)
 @click.argument("claim", metavar="CLAIM", shell_complete=claim_ids)
 @click.option("--by", "person", envvar="USER", help="Your name, stored with every stance.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Pairs to show.")
+@click.option("--again", is_flag=True, help="Show the pairs that you weighed before, the newest first.")
 @json_option
 @click.pass_context
-def weigh(ctx: click.Context, claim: str, person: str | None, limit: int, as_json: bool) -> int:
+def weigh(ctx: click.Context, claim: str, person: str | None, limit: int, again: bool, as_json: bool) -> int:
     """Weigh papers on CLAIM yourself: the pairs whose answer would tell most come first.
 
-    Your stance is stored with your name, the date and your reason, and outranks every other judge. Keys: s supports,
-    c contradicts, q qualifies, n neutral, u undo, x end, any other key skips.
+    Your stance is stored at once with your name, the date, your reason and the words it rests on, and outranks every
+    other judge. Keys: s supports, c contradicts, q qualifies, n neutral, u takes the last one back (as far as the
+    sitting goes), x ends, any other key skips. Without a terminal each key is a line, which may name the words: `c 2`
+    rests on the second sentence. What you take back or say anew stays in the history.
     """
     set_up_logging(ctx.obj["debug"])
+    from agent.cli.judge_ask import Sitting, ask_all, left_in_order
     from agent.settings import load_settings
     from agent.wiring import open_store
     from claims.clock import SystemClock
     from claims.verdict import decide
 
-    if not person or not person.strip():
+    person = " ".join((person or "").split())
+    if not person:
         raise InputError("a person's stance needs the person's name: --by NAME")
     clock = SystemClock()
-    with open_store(load_settings(), clock) as store:
+    with open_store(load_settings(), clock) as store, left_in_order():
         held = store.claim(claim)
-        questions = questions_for(held, store, limit)
-        given = ask_all(held, questions, person, store, clock)
+        questions = questions_for(held, store, limit, again_by=person if again else None)
         before = store.dossier(held.id).current
-        verdict = decide(held, store.evidence(held.id, superseded=True), clock.now().date())
-        if given:
-            store.record_verdict(verdict)
+        sitting = Sitting(held, person, store, clock)
+        console(stderr=True).print(plain(held.text))
+        try:
+            ask_all(sitting, questions)
+        finally:
+            evidence = store.evidence(held.id, superseded=True)
+            verdict = decide(held, evidence, clock.now().date())
+            # Also without an answer: a sitting that was killed may have left its verdict to this one.
+            if sitting.given or (evidence and is_other(verdict, before)):
+                store.record_verdict(verdict)
+            if not as_json:
+                was = before.verdict.kind.value if before else "undecided"
+                told = f"{len(sitting.given)} of {len(questions)} weighed; {held.id} was {was}, is {verdict.kind.value}"
+                console().print(told)
     if as_json:
         print_json(
             {
                 "claim_id": held.id,
                 "asked": len(questions),
-                "given": [e.model_dump(mode="json") for e in given],
+                "given": [e.model_dump(mode="json") for e in sitting.given],
                 "verdict": verdict.model_dump(mode="json"),
             }
         )
-        return 0
-    was = before.verdict.kind.value if before else "undecided"
-    console().print(f"{len(given)} of {len(questions)} weighed; {held.id} was {was}, is {verdict.kind.value}")
     return 0
 
 
-def questions_for(claim: "Claim", store: "Store", limit: int) -> "list[Question]":
-    """Give the pairs to show: judged by a machine, not yet by a person, the most telling first."""
-    from agent.judges.person import worth_asking
+def is_other(verdict: "Verdict", before: "HeldVerdict | None") -> bool:
+    """Tell whether a verdict rests on other evidence than the one on record: only then is it a new one."""
+    held = before.verdict if before else None
+    return held is None or (held.kind, held.evidence_digest) != (verdict.kind, verdict.evidence_digest)
+
+
+def questions_for(claim: "Claim", store: "Store", limit: int, *, again_by: str | None = None) -> "list[Question]":
+    """Give the pairs to show: judged by a machine, not yet by a person, the most telling first.
+
+    again_by: give the pairs instead that this person weighed, the newest first.
+    """
+    from agent.judges.person import weighed_by, worth_asking
 
     judged = [e for e in store.evidence(claim.id) if e.kind == "paper" and not e.withdrawn]
     papers = store.papers(e.paper_id for e in judged)
     kept = [e for e in judged if e.paper_id in papers]
-    return worth_asking([papers[e.paper_id] for e in kept], [e.assessment for e in kept], limit=limit)
-
-
-def ask_all(
-    claim: "Claim", questions: "list[Question]", person: str, store: "Store", clock: "Clock"
-) -> "list[PaperEvidence]":
-    """Show the pairs one by one.
-
-    An answer is stored when the next one is given or at the end: the last one can be undone, and no more is ever lost.
-    """
-    from agent.judges.person import KEYS, answer
-    from claims.evidence import PaperEvidence
-
-    err = console(stderr=True)
-    err.print(f"{plain(claim.text)}\n{HELP}\n")
-    given: list[PaperEvidence] = []
-    at = 0
-    undo_to: int | None = None
-    while at < len(questions):
-        question = questions[at]
-        show_question(question, at + 1, len(questions))
-        key = read_key()
-        if key in ("x", ""):
-            break
-        if key == "u":
-            if undo_to is None:
-                err.print("nothing to undo")
-            else:
-                given.pop()
-                at, undo_to = undo_to, None
-            continue
-        if key in KEYS:
-            reason = read_line("why (may be empty): ")
-            assessment = answer(
-                question.paper,
-                KEYS[key],
-                person=person,
-                reason=reason,
-                on=clock.now().date(),
-                proposed=question.proposed,
-            )
-            store.add_evidence(given[-1:])
-            given.append(PaperEvidence.of(claim.id, question.paper, assessment, clock.now()))
-            undo_to = at
-        at += 1
-    store.add_evidence(given[-1:])
-    return given
-
-
-def show_question(question: "Question", number: int, of: int) -> None:
-    """Print one pair: what the judge says, the words it rests on, the text."""
-    err = console(stderr=True)
-    paper, proposed = question.paper, question.proposed
-    said = proposed.leaning or proposed.stance
-    err.print(f"[{number}/{of}] arXiv:{paper.id} {paper.published}  {plain(paper.title)}", soft_wrap=True)
-    err.print(f"    {proposed.judge.name.value} judge: {said.value}{' (unsure)' if proposed.unsure else ''}")
-    for quote in proposed.quotes:
-        err.print(f"    “{plain(quote.text)}”", soft_wrap=True)
-    err.print(f"    {plain(paper.abstract or paper.finding or 'no text held')}\n", soft_wrap=True)
-
-
-def read_key() -> str:
-    """Read one key; without a terminal, the first character of a line. Empty at the end of the input."""
-    if sys.stdin.isatty():
-        return click.getchar().lower()
-    line = sys.stdin.readline()
-    return (line.strip() or "-")[0].lower() if line else ""
-
-
-def read_line(question: str) -> str:
-    """Read one line from a person; empty at the end of the input."""
-    if sys.stdin.isatty():
-        return str(click.prompt(question, default="", show_default=False, prompt_suffix="", err=True))
-    return sys.stdin.readline().strip()
+    shown, said = [papers[e.paper_id] for e in kept], [e.assessment for e in kept]
+    if again_by is not None:
+        return weighed_by(again_by, shown, said)[::-1][:limit]
+    return worth_asking(shown, said, limit=limit)

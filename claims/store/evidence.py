@@ -53,7 +53,8 @@ class EvidenceShelf:
         """Append evidence, and count what is really new; the same id is held once.
 
         A judge that comes back to an earlier stance on the same text (a person may, a version that was set aside does)
-        is written again as a new turn, when it was judged later than the stance in between.
+        is written again as a new turn, when it was judged later than the stance in between. So is a person's same
+        stance with other words or another reason.
         Raises NotHeld for an unknown claim or paper, and QuoteMismatch for a quote that is not in the text that was
         judged, or a text that is not held; then nothing of the call is written.
         """
@@ -176,7 +177,7 @@ def _came_back(connection: sa.Connection, item: PaperEvidence | ExperimentEviden
         return False
     judge = item.assessment.judge
     newest = connection.execute(
-        sa.select(EVIDENCE.c.id, EVIDENCE.c.made_at)
+        sa.select(EVIDENCE.c.id, EVIDENCE.c.made_at, EVIDENCE.c.document)
         .where(
             EVIDENCE.c.claim_id == item.claim_id,
             EVIDENCE.c.judge_name == judge.name.value,
@@ -186,7 +187,12 @@ def _came_back(connection: sa.Connection, item: PaperEvidence | ExperimentEviden
         .order_by(EVIDENCE.c.seq.desc())
         .limit(1)
     ).one()
-    return bool(newest.id != item.id and item.judged_at > newest.made_at)
+    if item.judged_at <= newest.made_at:
+        return False
+    if newest.id != item.id:
+        return True
+    before = PaperEvidence.model_validate_json(newest.document)
+    return judge.name is JudgeName.PERSON and before.assessment != item.assessment
 
 
 def _row(item: PaperEvidence | ExperimentEvidence, turn: int) -> dict[str, Any]:

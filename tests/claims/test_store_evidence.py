@@ -81,6 +81,15 @@ def test_a_person_may_come_back_to_an_earlier_stance(held: Store) -> None:
     assert held.evidence_by_id(yes.id) == yes_again
 
 
+def test_a_person_may_give_the_same_stance_with_other_words_or_another_reason(held: Store) -> None:
+    first = paper_evidence(judge=PERSON)
+    said = an_assessment(judge=PERSON, explanation="Ada, 2026-08-21: their second table")
+    better = paper_evidence(assessment=said, judged_at=NOON + timedelta(hours=1))
+    assert [held.add_evidence([item]) for item in (first, better, better)] == [1, 1, 0]
+    assert held.evidence(CLAIM) == [better]
+    assert held.evidence(CLAIM, everything=True) == [first, better]
+
+
 def test_a_judge_that_could_not_judge_takes_nothing_from_one_that_could(held: Store) -> None:
     sound = paper_evidence()
     broken = paper_evidence(
@@ -90,6 +99,17 @@ def test_a_judge_that_could_not_judge_takes_nothing_from_one_that_could(held: St
     held.add_evidence([sound, other])
     held.add_evidence([broken])
     assert held.evidence(CLAIM) == [sound, other], "where nobody else judged, that it was not judged is all there is"
+
+
+def test_a_stance_that_a_person_takes_back_gives_way_to_what_was_said_before(held: Store) -> None:
+    local = paper_evidence()
+    ben = paper_evidence(stance=Stance.QUALIFIES, judge=JudgeRef(name=JudgeName.PERSON, version="Ben"))
+    ada = paper_evidence(stance=Stance.CONTRADICTS, judge=PERSON, judged_at=NOON + timedelta(hours=1))
+    back = paper_evidence(assessment=no_word(PERSON), judged_at=NOON + timedelta(hours=2))
+    for items, current in (([local], local), ([ben], ben), ([ada], ada), ([back], ben)):
+        held.add_evidence(items)
+        assert held.evidence(CLAIM) == [current]
+    assert held.evidence(CLAIM, everything=True) == [local, ben, ada, back]
 
 
 def test_going_back_to_a_version_of_a_judge_judges_again_and_counts_again(held: Store) -> None:

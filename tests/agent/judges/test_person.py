@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.judges.person import KEYS, answer, worth_asking
+from agent.judges.person import KEYS, answer, numbered, weighed_by, words_of, worth_asking
 from claims.errors import InputError, QuoteMismatch
 from claims.evidence import Assessment, JudgeName, Stance
 from claims.paper import TextField
@@ -52,6 +52,48 @@ def test_the_pair_nearest_to_a_coin_toss_is_asked_first() -> None:
     asked = worth_asking(papers, assessed)
     assert [q.paper.id for q in asked] == ["2401.00002", "2401.00003", "2401.00004", "2401.00001"]
     assert [q.paper.id for q in worth_asking(papers, assessed, limit=1)] == ["2401.00002"]
+
+
+def test_a_pair_that_no_judge_could_judge_is_asked_first_where_there_is_a_text_to_read() -> None:
+    papers = [a_paper("2401.00001"), a_paper("2401.00002"), a_paper("2401.00003", abstract=None)]
+    assessed = [_said(0.5, unsure=True), _said(0.0, unsure=True), _said(0.0, unsure=True)]
+    asked = worth_asking(papers, assessed)
+    assert [q.paper.id for q in asked] == ["2401.00001", "2401.00002", "2401.00003"]
+    assert [q.worth for q in asked] == [1.0, 1.0, 0.0]
+
+
+def test_a_person_names_a_sentence_by_the_number_that_it_is_shown_with() -> None:
+    paper = a_paper(abstract="We study birds.  (They sing.)\nFew data suffice, as Fig. 2 shows")
+    assert numbered(paper) == [
+        paper.title,
+        "We study birds.",
+        "(They sing.)",
+        "Few data suffice, as Fig. 2 shows",
+    ]
+    said = answer(paper, Stance.SUPPORTS, person="Ada", reason="", on=DAY, words="2")
+    assert [q.text for q in said.quotes] == ["(They sing.)"] and said.quotes[0].is_in(paper)
+    assert words_of(paper, "0").field is TextField.TITLE
+    with pytest.raises(QuoteMismatch, match="no sentence 4, the last is 3"):
+        words_of(paper, "4")
+
+
+def test_words_that_were_copied_from_a_screen_are_found_across_line_breaks_and_cut_byte_for_byte() -> None:
+    paper = a_paper(abstract="Small curated\n  sets match\nfar larger ones.")
+    quote = words_of(paper, "curated sets match far")
+    assert quote.text == "curated\n  sets match\nfar" and quote.is_in(paper)
+
+
+@given(st.text(max_size=300))
+def test_every_text_is_shown_whole(abstract: str) -> None:
+    shown = "".join(numbered(a_paper(abstract=abstract))[1:])
+    assert "".join(shown.split()) == "".join(abstract.split())
+
+
+def test_what_a_person_weighed_is_given_again_to_that_person_alone() -> None:
+    papers = [a_paper("2401.00001"), a_paper("2401.00002")]
+    said = [Assessment(stance=Stance.NEUTRAL, confidence=1.0, judge=PERSON), _said(0.5)]
+    assert [q.paper.id for q in weighed_by("Ada", papers, said)] == ["2401.00001"]
+    assert weighed_by("Ben", papers, said) == []
 
 
 def test_what_a_person_has_weighed_is_not_asked_again() -> None:
