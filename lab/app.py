@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
 from fastapi import Path as UrlPath
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from claims.entailment import Answer, EntailmentModel, Question
 from claims.experiment import ExperimentView, ProtocolView, Submission
 from lab.catalogue import Catalogue
 from lab.control import Queue
+from lab.docs import docs
 from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
 from lab.events import stream
 from lab.ledger import Ledger
@@ -80,6 +81,9 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
         description="Runs pre-registered experiments, one process a seed. Sending an experiment twice starts it once.",
         version=_version(),
         responses=_PROBLEMS,
+        # FastAPI's own pages load scripts from elsewhere, which a lab may not reach.
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     guarded = [Depends(check)]
@@ -122,6 +126,10 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
     async def model_away(_: Request, exc: ModelAway) -> JSONResponse:
         log.error("a question to the NLI model failed: %s", exc)
         return JSONResponse({"detail": str(exc)}, status_code=503)
+
+    @app.get("/docs", include_in_schema=False)
+    def about() -> HTMLResponse:
+        return HTMLResponse(docs(app.openapi()))
 
     @app.get("/health", tags=["lab"])
     def health() -> Health:

@@ -8,6 +8,7 @@ imported, runs the protocol; it dies with the keeper. The keeper needs no contro
 import contextlib
 import ctypes
 import json
+import math
 import os
 import resource
 import shutil
@@ -146,13 +147,18 @@ def _watch(attempt: Attempt, spec: AttemptSpec, trainer: int) -> _Watched:
                 used = fair_memory_bytes(tree)
             peak = max(peak, used)
             if used > limit:
-                gib = f"{used / 2**30:.2f} GiB, limit {spec.limits.memory_gib:g} GiB"
-                return _Watched(Ending.MEMORY_LIMIT, f"used more memory than its limit: {gib}", peak)
+                return _Watched(Ending.MEMORY_LIMIT, over_memory(used, spec.limits.memory_gib), peak)
             reason = _cancelled(run)
             if reason is not None:
                 return _Watched(Ending.CANCELLED, reason, peak)
         looks += 1
         time.sleep(_LOOK_S)
+
+
+def over_memory(used_bytes: int, limit_gib: float) -> str:
+    """Say that a run used more than it may. Rounded up, so that what is over the limit is not shown as the limit."""
+    used_gib = math.ceil(used_bytes / 2**30 * 100) / 100
+    return f"used more memory than its limit: {used_gib:g} GiB, limit {limit_gib:g} GiB"
 
 
 def _cancelled(run: RunFolder) -> str | None:

@@ -19,6 +19,7 @@ from lab.drivers.driver import Driver, Started, Status
 from lab.drivers.local import LocalDriver
 from lab.drivers.ray import RayDriver
 from lab.errors import CorruptRunFolder
+from lab.execute import over_memory
 from lab.processes import members
 from lab.runs import Attempt, AttemptSpec, Ending
 from lab.settings import LabSettings
@@ -162,3 +163,9 @@ def test_secrets_of_the_server_do_not_reach_the_run(tmp_path: Path, monkeypatch:
     for process in members(attempt.mark):
         assert "secret-value" not in str(process.environ().values())
     driver.stop(attempt)
+
+
+def test_memory_over_the_limit_is_never_shown_as_the_limit() -> None:
+    assert over_memory(int(0.402 * 2**30), 0.4) == "used more memory than its limit: 0.41 GiB, limit 0.4 GiB"
+    assert over_memory(int(31.5 * 2**30), 8.0) == "used more memory than its limit: 31.5 GiB, limit 8 GiB"
+    assert over_memory(3 * 2**20, 0.001).startswith("used more memory than its limit: 0.01 GiB")

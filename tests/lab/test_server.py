@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -229,7 +230,10 @@ def test_protocols_are_shown_with_their_pre_registration(lab: Served) -> None:
     assert shown["fast"]["preregistration"]["contrast"] == "a - b"
     assert "data-quantity" in shown
     assert lab.http.get("/openapi.json").json()["info"]["title"] == "retest lab"
-    assert lab.http.get("/docs").status_code == 200
+    page = lab.http.get("/docs").text
+    for told in ("POST /experiments", "spec.first_seed", "limits.gpus", "retry_failed", "nothing new starts"):
+        assert told in page
+    assert not re.search(r"<script|(src|href)=.https?:", page), "a lab may have no network"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
