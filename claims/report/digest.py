@@ -180,15 +180,22 @@ def section(digest: Digest, frame: Frame = PAGES) -> Markup:
     return Markup(drawn)  # noqa: S704 # a template's own output
 
 
-def atom(digests: Sequence[Digest], *, url: str | None = None, told_at: Mapping[date, datetime] | None = None) -> str:
+def atom(
+    digests: Sequence[Digest],
+    *,
+    url: str | None = None,
+    pages: str | None = None,
+    told_at: Mapping[date, datetime] | None = None,
+) -> str:
     """Write a feed of digests, newest night first (RFC 4287).
 
-    url: where the feed is; None for a file. told_at: night to the moment at which its digest was told; where it is not
-    known, an entry's moment is the beginning of its night in UTC, which no reader takes for the future.
+    url: where the feed is; None for a file. pages: what stands before a night in the address of its page; None leads to
+    none. told_at: night to the moment at which its digest was told; where it is not known, an entry's moment is the
+    beginning of its night in UTC, which no reader takes for the future.
     """
     in_order = sorted(digests, key=lambda d: d.night, reverse=True)
     moments = {d.night: _moment(d.night, (told_at or {}).get(d.night)) for d in in_order}
-    entries = "".join(_entry(d, moments[d.night]) for d in in_order)
+    entries = "".join(_entry(d, moments[d.night], pages) for d in in_order)
     itself = f"<link rel={quoteattr('self')} href={quoteattr(url)}/>" if url else ""
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
@@ -202,11 +209,12 @@ def _title(d: Digest) -> str:
     return f"Refresh of {d.night}: {d.headline}"
 
 
-def _entry(d: Digest, moment: str) -> str:
+def _entry(d: Digest, moment: str, pages: str | None) -> str:
+    page = f"<link rel={quoteattr('alternate')} href={quoteattr(f'{pages}{d.night}')}/>" if pages else ""
     body = escape(_without_controls(section(d, REPORT)))
     return (
         f"<entry><title>{escape(visible(f'{d.night}: {d.headline}'))}</title><id>urn:retest:digest:{d.night}</id>"
-        f'<updated>{moment}</updated><content type="html">{body}</content></entry>'
+        f'<updated>{moment}</updated>{page}<content type="html">{body}</content></entry>'
     )
 
 

@@ -144,7 +144,9 @@ def test_a_paper_with_an_id_of_before_2007_has_a_page(client: TestClient) -> Non
 def test_the_feed_names_each_night(client: TestClient) -> None:
     feed = client.get("/digests.atom")
     assert feed.headers["content-type"].startswith("application/atom+xml")
-    assert feed.text.count("<entry>") == 2 and "2026-08-20" in feed.text
+    assert feed.text.count("<entry>") == 2
+    assert f'<link rel="self" href="{ORIGIN}/digests.atom"/>' in feed.text
+    assert f'<link rel="alternate" href="{ORIGIN}/digests/2026-08-20"/>' in feed.text
 
 
 def test_a_defect_is_told_with_a_number_that_the_log_has(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:

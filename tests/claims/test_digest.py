@@ -114,8 +114,12 @@ def test_a_feed_is_dated_by_when_a_night_was_told_and_leads_to_itself() -> None:
     feed = ElementTree.fromstring(render_digest(FULL, "atom", told_at=told_at))
     assert {e.text for e in feed.iter(f"{name}updated")} == {"2026-08-21T03:04:05Z"}
     assert feed.find(f"{name}link") is None  # a file knows no address of its own
-    link = ElementTree.fromstring(atom([FULL], url="https://retest.example/digests.atom")).find(f"{name}link")
-    assert link is not None and link.attrib == {"rel": "self", "href": "https://retest.example/digests.atom"}
+    served = atom([FULL], url="https://retest.example/digests.atom", pages="https://retest.example/digests/")
+    links = [link.attrib for link in ElementTree.fromstring(served).iter(f"{name}link")]
+    assert links == [
+        {"rel": "self", "href": "https://retest.example/digests.atom"},
+        {"rel": "alternate", "href": "https://retest.example/digests/2026-08-21"},
+    ]
 
 
 def test_an_entry_of_a_feed_is_html_in_which_no_text_of_a_paper_is_markup() -> None:

@@ -66,7 +66,8 @@ def feed(request: Request, store: StoreDep) -> Response:
     held = store.nights(IN_FEED)
     nights = [Digest.model_validate_json(one.digest) for one in held if one.digest]
     told_at = {one.night: one.finished_at for one in held if one.finished_at}
-    text = atom(nights, url=str(request.url.replace(query="")), told_at=told_at)
+    url, pages = str(request.url.replace(query="")), f"{request.base_url}digests/"
+    text = atom(nights, url=url, pages=pages, told_at=told_at)
     return Response(text, media_type=MEDIA[DigestFormat.ATOM])
 
 

@@ -33,9 +33,10 @@ def digests(request: Request, store: StoreDep) -> HTMLResponse:
 @router.get("/digests.atom")
 def feed(request: Request, store: StoreDep) -> Response:
     """Give the nights as a feed."""
-    address = str(request.url.replace(query=""))
+    address, pages = str(request.url.replace(query="")), f"{request.base_url}digests/"
     told_at = {held.night: held.finished_at for held in store.nights(MOST_NIGHTS) if held.finished_at}
-    return Response(atom(_digests(store), url=address, told_at=told_at), media_type=_MEDIA[DigestFormat.ATOM])
+    text = atom(_digests(store), url=address, pages=pages, told_at=told_at)
+    return Response(text, media_type=_MEDIA[DigestFormat.ATOM])
 
 
 @router.get("/digests/{night}")
