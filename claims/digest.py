@@ -213,7 +213,8 @@ def read_digest(
     contrary: list[Contrary] = []
     for claim in touched:
         history = store.verdicts(claim.id)
-        held = {item.id: item for item in store.evidence(claim.id)}
+        # Read only where a new stance will be told: on most nights, most claims have none.
+        held = {item.id: item for item in store.evidence(claim.id)} if claim.id in news.stances else {}
         fresh = set(news.verdicts.get(claim.id, ()))
         older = [one for one in history if one.id not in fresh]
         before, after = (older[-1] if older else None), (history[-1] if history else None)
