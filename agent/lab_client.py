@@ -76,6 +76,10 @@ COMMENT_S = 10.0
 READ_S = 600.0
 """Seconds that a question to the lab's NLI model may take; the first one loads it, and may download it before."""
 
+SUBMIT_TIMES = 6
+"""How many times as long as another answer that to a submission may take: the lab names a local model by its content,
+which it reads at a few hundred megabytes a second."""
+
 T = TypeVar("T")
 _ID = re.compile(r"exp-[0-9a-f]{12}")
 _PROTOCOLS = TypeAdapter(list[ProtocolView])
@@ -88,6 +92,7 @@ class LabClient:
     def __init__(self, url: str, token: str | None = None, *, timeout_s: float = 20.0) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
         except (httpx.InvalidURL, UnicodeEncodeError) as exc:
@@ -139,6 +144,7 @@ class LabClient:
             answer = self._ask(
                 "POST",
                 "/experiments",
+                timeout=httpx.Timeout(self._timeout_s, read=SUBMIT_TIMES * self._timeout_s),
                 params={"retry_failed": "true"} if retry_failed else None,
                 # What is not named here is the lab's to say, such as what a run of this profile may use.
                 content=submission.model_dump_json(exclude_unset=True),

@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,12 +151,12 @@ def identity(name: str, revision: str) -> dict[str, str]:
     """
     path = Path(name).expanduser()
     if path.is_file() and path.suffix == ".gguf":
-        found = file_digest(path)
+        found = _known_digest(path)
     elif path.is_dir():
         files = sorted(f for f in path.iterdir() if f.is_file() and f.suffix in _MAKES_A_MODEL)
         if not any(f.suffix == ".safetensors" for f in files):
             raise InvalidSpec(f"{name!r} holds no safetensors weights")
-        found = digest({f.name: file_digest(f) for f in files})
+        found = digest({f.name: _known_digest(f) for f in files})
     elif not name or is_path(name):
         raise InvalidSpec(f"there is no such folder or .gguf file: {name!r}")
     elif _REVISION.fullmatch(revision):
@@ -252,6 +253,19 @@ def file_digest(path: Path) -> str:
     """Name a file by its bytes."""
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _known_digest(path: Path) -> str:
+    """Name a file by its bytes, read again only when it was changed: a lab is asked about one model many times."""
+    at = path.stat()
+    # The time of the last change of anything; that of the contents can be set by whoever changed them.
+    return _digest_as_of(path, at.st_size, at.st_ino, at.st_ctime_ns)
+
+
+@lru_cache(maxsize=512)
+def _digest_as_of(path: Path, *stamp: int) -> str:
+    del stamp
+    return file_digest(path)
 
 
 class _Kept(NamedTuple):

@@ -137,6 +137,18 @@ def test_a_submission_without_an_answer_is_asked_about_and_not_sent_again(fault:
         assert lab.requests == ["POST /experiments", f"GET /experiments/{SPEC.id}"]
 
 
+def test_a_lab_may_take_longer_over_a_submission_whose_model_it_has_to_read() -> None:
+    taken = answer(201, _view().model_dump_json())
+
+    def late(head: str, connection: socket.socket) -> None:
+        threading.Event().wait(1.0)
+        taken(head, connection)
+
+    with playing(late) as (lab, client):
+        assert client.submit(SUBMISSION).id == SPEC.id
+        assert lab.requests == ["POST /experiments"], "it was not asked about meanwhile"
+
+
 def test_a_submission_that_the_lab_does_not_know_of_is_unknown_and_not_sent_again() -> None:
     lost = answer(404, '{"detail": "no experiment"}')
     with playing(silence, lost, lost, lost) as (lab, client):

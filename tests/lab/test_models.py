@@ -1,6 +1,7 @@
 """Models are built, cached and loaded for real; nothing is fetched."""
 
 import os
+import time
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -197,6 +198,20 @@ def test_a_local_model_is_another_one_when_any_file_that_makes_it_changes(models
     assert models.identity(str(tmp_path / "m"), "") != before
     with pytest.raises(InvalidSpec, match="other content"):
         models.identity(str(tmp_path / "m"), before["revision"])
+
+
+def test_a_file_that_was_replaced_with_its_times_and_size_kept_is_read_again(tmp_path):
+    from lab import models
+
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"weights")
+    os.utime(path, ns=(1, 1))
+    before = models.identity(str(path), "")
+    assert models.identity(str(path), "") == before
+    time.sleep(0.02)  # the clock of the file system ticks no finer
+    path.write_bytes(b"thgiews")
+    os.utime(path, ns=(1, 1))
+    assert models.identity(str(path), "") != before
 
 
 @pytest.mark.parametrize("broken", ["weights", "config", "tokenizer"])
