@@ -190,6 +190,9 @@ def show_experiment(view: "ExperimentView") -> None:
 
     out = console()
     out.print(f"{view.id}  {_design(view)}  {view.state.value}")
+    models = experiments.models_of(view)
+    if models:
+        out.print(f"    {plain(models)}", soft_wrap=True)
     differs = experiments.departures(view)
     if differs:
         out.print(f"    {plain(differs)}. {experiments.DEFAULTS_SPEAK}", soft_wrap=True)
@@ -225,7 +228,7 @@ def runs(ctx: click.Context, as_json: bool) -> int:
     set_up_logging(ctx.obj["debug"])
     from agent.settings import load_settings
     from agent.wiring import connect_lab
-    from claims.report.experiments import departures
+    from claims.report.experiments import departures, models_of
 
     with connect_lab(load_settings()) as client:
         views = client.experiments()
@@ -240,9 +243,8 @@ def runs(ctx: click.Context, as_json: bool) -> int:
             f"{view.id}  {view.submitted_at:%Y-%m-%d %H:%M}Z  {_design(view)}  "
             f"{view.state.value}  {done}/{len(view.runs)} seeds  {outcome}"
         )
-        differs = departures(view)
-        if differs:
-            out.print(f"    {plain(differs)}", soft_wrap=True)
+        for line in filter(None, (models_of(view), departures(view))):
+            out.print(f"    {plain(line)}", soft_wrap=True)
     if not views:
         out.print("no experiment was submitted to this lab yet")
     return 0

@@ -1,6 +1,6 @@
 """What people read of an experiment beside its primary effect: other effects, what was changed, what it takes."""
 
-from claims.experiment import Estimate, ExperimentResult, ExperimentView, ProtocolView
+from claims.experiment import Estimate, ExperimentResult, ExperimentView, ProtocolView, Scalar
 from claims.report import numbers
 
 BESIDE = "each interval stands alone, and none enters the outcome"
@@ -22,14 +22,39 @@ def says(e: Estimate) -> str:
     return f"undecided against {at}"
 
 
+MODELS = {"model": "revision", "small_model": "small_revision"}
+"""Parameters that name a model, and those that pin it."""
+
+
 def departures(x: ExperimentView) -> str:
-    """Say which parameters differ from the registered defaults, these in brackets; empty when none does."""
+    """Say which parameters differ from the registered defaults, these in brackets; empty when none does.
+
+    A model that a profile leaves to be named is no departure; `models_of` names it.
+    """
+    open_ = {*MODELS.values(), *(name for name in MODELS if not x.defaults.get(name))}
     told = [
-        f"{name}={value}" + (f" ({x.defaults[name]})" if x.defaults.get(name, "") != "" else "")
+        f"{name}={_place_left_out(value)}" + (f" ({x.defaults[name]})" if x.defaults.get(name, "") != "" else "")
         for name, value in sorted(x.spec.params.items())
-        if name not in x.defaults or x.defaults[name] != value
+        if name not in open_ and (name not in x.defaults or x.defaults[name] != value)
     ]
     return f"differs from the registered defaults: {', '.join(told)}" if told else ""
+
+
+def models_of(x: ExperimentView) -> str:
+    """Name the models that it trains, each with the beginning of what pins it; empty when the lab builds its own."""
+    told = []
+    for name, pin in MODELS.items():
+        model, pinned = x.spec.params.get(name, ""), str(x.spec.params.get(pin, ""))
+        if model and model != "tiny":
+            digits = pinned.removeprefix("sha256:")
+            kind = "content " if digits != pinned else "revision " if pinned else "not pinned"
+            told.append(f"{_place_left_out(model)} ({kind}{digits[:12]})")
+    return f"trains {' and '.join(told)}" if told else ""
+
+
+def _place_left_out(value: Scalar) -> Scalar:
+    """Give a path's last part: where a model lies on one machine is nobody else's business."""
+    return value.rstrip("/").rpartition("/")[2] if isinstance(value, str) and value.startswith(("/", "~")) else value
 
 
 DEFAULTS_SPEAK = "Names of arms and the sentences of the design speak of the defaults."

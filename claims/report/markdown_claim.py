@@ -146,6 +146,9 @@ def _experiment(x: ExperimentView, papers: Container[str]) -> Iterator[str]:
         f"experiment {escape_markdown(x.id)}, {x.state}, submitted {x.submitted_at:%Y-%m-%d}"
     )
     yield ""
+    models = experiments.models_of(x)
+    if models:
+        yield f"- **Model:** {safe(models, papers)}"
     differs = experiments.departures(x)
     if differs:
         yield f"- **Parameters:** {safe(differs, papers)}. {experiments.DEFAULTS_SPEAK}"

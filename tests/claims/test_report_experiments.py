@@ -4,7 +4,7 @@ import pytest
 
 from claims.experiment import Estimate, ExperimentSpec, ExperimentView, ProtocolView
 from claims.report import markdown
-from claims.report.experiments import DEFAULTS_SPEAK, departures, expected_length, planned, says, secondary
+from claims.report.experiments import DEFAULTS_SPEAK, departures, expected_length, models_of, planned, says, secondary
 from claims.report.html import experiment_page, experiment_section
 from claims.report.numbers import duration
 from tests.dossiers import estimate, experiment, full
@@ -57,10 +57,34 @@ def test_a_secondary_effect_that_tells_against_a_supported_claim_is_in_every_for
 
 def test_only_parameters_that_differ_are_named_with_what_was_registered() -> None:
     assert departures(changed(tune_steps=1, times=10, model="a/b")) == (
-        "differs from the registered defaults: model=a/b, tune_steps=1 (120)"
+        "differs from the registered defaults: tune_steps=1 (120)"
     )
     assert departures(changed(times=10)) == ""
     assert departures(experiment()) == ""
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"model": "a/b", "revision": "0123456789abcdef" * 2 + "01234567"}, "trains a/b (revision 0123456789ab)"),
+        ({"model": "/home/me/m/", "revision": "sha256:" + "ab" * 32}, "trains m (content abababababab)"),
+        ({"model": "a/b", "small_model": "a/c"}, "trains a/b (not pinned) and a/c (not pinned)"),
+        ({"model": "tiny", "times": 2}, ""),
+    ],
+)
+def test_a_model_that_a_profile_leaves_to_be_named_is_told_and_is_no_departure(
+    params: dict[str, object], told: str
+) -> None:
+    seen = changed(**params)
+    assert models_of(seen) == told
+    assert "model" not in departures(seen)
+    assert (told in experiment_page(seen)) or not told
+    assert "/home" not in experiment_page(seen)
+
+
+def test_a_model_in_the_place_of_a_registered_one_is_a_departure_without_its_folder() -> None:
+    seen = changed(model="/home/me/m").model_copy(update={"defaults": {"model": "tiny"}})
+    assert departures(seen) == "differs from the registered defaults: model=m (tiny)"
 
 
 def test_what_differs_stands_on_the_page_and_in_the_report() -> None:

@@ -12,7 +12,7 @@ from claims.claim import Claim
 from claims.errors import InputError, NotHeld
 from claims.evidence import ExperimentEvidence
 from claims.experiment import ExperimentView
-from claims.report.experiments import departures
+from claims.report.experiments import departures, models_of
 from claims.report.html import experiment_section
 from claims.store import Store
 
@@ -34,6 +34,7 @@ def experiments(request: Request, store: StoreDep, jobs: JobsDep) -> HTMLRespons
         n_held=len(on_record),
         claims={claim.id: claim for claim in store.claims()},
         departures=departures,
+        models_of=models_of,
         waiting=[job for job in held if job.state is JobState.WAITING],
         running=[job for job in held if job.state in (JobState.QUEUED, JobState.RUNNING)],
         over=[job for job in held if job.is_over][:10],
