@@ -126,6 +126,13 @@ class Problem(_Word):
     claim_id: ClaimId | None = None
 
 
+class Waiting(_Word):
+    """New papers that are near enough to a claim and that the night did not judge: it judges so many of a claim."""
+
+    claim_id: ClaimId
+    n_papers: int
+
+
 class Cost(_Word):
     """What a night took."""
 
@@ -169,6 +176,8 @@ class Digest(_Word):
     withdrawals: tuple[Withdrawal, ...] = ()
     problems: tuple[Problem, ...] = ()
     """what could not be looked at or done"""
+    waiting: tuple[Waiting, ...] = ()
+    """papers that the next nights judge, most of them first"""
     assumed: tuple[str, ...] = ()
     """what the night took for granted, a sentence each"""
     cost: Cost = Cost()
@@ -193,6 +202,16 @@ class Digest(_Word):
         ]
         said = [f"{n} {one if n == 1 else many}" for n, one, many in parts if n]
         return ", ".join(said) or "nothing changed"
+
+    @property
+    def waits(self) -> str:
+        """Say how much of what is new waits, and why; empty when nothing does."""
+        if not self.waiting:
+            return ""
+        n = sum(one.n_papers for one in self.waiting)
+        papers = "1 new paper" if n == 1 else f"{n:,} new papers"
+        claims = "1 claim" if len(self.waiting) == 1 else f"{len(self.waiting):,} claims"
+        return f"{papers} on {claims}, beyond the best that one night judges of a claim (`RETEST_PAPERS_PER_CLAIM`)."
 
 
 def read_digest(

@@ -1,13 +1,13 @@
 """Nights for tests: a judge that reads the stance off an abstract, and a library of claims with papers about them."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from agent.errors import BudgetSpent
-from agent.graph.parts import Parts, unwatched
+from agent.graph.parts import Parts, Step, unwatched
 from agent.judges.judge import Judge
 from agent.refresh import NightWish, refresh
 from agent.sources.mirror import catch_up
@@ -99,13 +99,9 @@ class Library:
         self.store.put_papers(papers)
         catch_up(self.store, self.index)
 
-    def night(self, day: date, judge: Judge | None = None, **wish: Any) -> Digest:
-        """Refresh, without asking arXiv unless `oai_url` is given."""
-        options = {"harvest": "oai_url" in wish, "papers_per_claim": 60} | wish
-        lab = options.pop("lab", None)
-        sleep = options.pop("sleep", lambda seconds: None)
-        watch = options.pop("watch", unwatched)
-        parts = Parts(
+    def parts(self, judge: Judge | None = None, lab: Any = None, watch: Callable[[Step], None] = unwatched) -> Parts:
+        """Give what a night works with."""
+        return Parts(
             store=self.store,
             sources={},
             judge=judge or StatedJudge(),
@@ -114,4 +110,11 @@ class Library:
             no_lab_because="no lab in this test",
             watch=watch,
         )
+
+    def night(self, day: date, judge: Judge | None = None, **wish: Any) -> Digest:
+        """Refresh, without asking arXiv unless `oai_url` is given."""
+        options = {"harvest": "oai_url" in wish, "papers_per_claim": 60} | wish
+        lab = options.pop("lab", None)
+        sleep = options.pop("sleep", lambda seconds: None)
+        parts = self.parts(judge, lab, options.pop("watch", unwatched))
         return refresh(NightWish(until=day, **options), parts, self.index, sleep=sleep)

@@ -14,7 +14,7 @@ from claims.errors import InputError
 
 if TYPE_CHECKING:
     from agent.graph.parts import Step
-    from agent.refresh import Explained, NightPlan
+    from agent.refresh import Explained, Match, NightPlan
     from agent.settings import Settings
     from claims.digest import Digest
     from claims.store import Store
@@ -117,7 +117,12 @@ def refresh(
         if explained is not None:
             found = explain(store.claim(explained), parts, index, day, limit=settings.papers_per_claim)
             if as_json:
-                print_json(found._asdict() | {"claim": found.claim.id, "matches": [m._asdict() for m in found.matches]})
+                lists = ("matches", "beyond", "unmatched")
+                print_json(
+                    found._asdict()
+                    | {"claim": found.claim.id}
+                    | {name: [m._asdict() for m in getattr(found, name)] for name in lists}
+                )
             else:
                 _show_explained(found)
             return 0
@@ -191,16 +196,25 @@ def _show_explained(found: "Explained") -> None:
     out.print(f"{found.claim.id}: {found.verdict}. {plain(found.reason)}\n", soft_wrap=True)
     if found.could_not_match:
         out.print(f"could not match: {plain(found.could_not_match)}")
-    for m in [*found.matches, *found.unmatched]:
-        place = f"{m.rank:>3}. score {m.score:6.1f}" if m.rank else "  not brought up by a match"
-        sure = f" {m.confidence:.2f}" if m.confidence is not None else ""
-        out.print(f"{place}  arXiv:{m.paper_id}  {m.stance}{sure}  {plain(m.title, 60)}", soft_wrap=True)
-        if m.stance not in ("neutral", "not judged"):
-            out.print(f"      {plain(m.why, 140)}", soft_wrap=True)
-            if m.quote:
-                out.print(f"      “{plain(m.quote, 220)}”", soft_wrap=True)
+    for m in found.matches:
+        _show_match(m)
+    if found.beyond:
+        out.print(f"behind the best {len(found.matches)}, judged on a night only where they are new:")
+    for m in [*found.beyond, *found.unmatched]:
+        _show_match(m)
     for id, why in found.not_counted.items():
         out.print(f"{id} did not count: {plain(why, 120)}")
+
+
+def _show_match(m: "Match") -> None:
+    out = console()
+    place = f"{m.rank:>3}. score {m.score:6.1f}" if m.rank else "  not brought up by a match"
+    sure = f" {m.confidence:.2f}" if m.confidence is not None else ""
+    out.print(f"{place}  arXiv:{m.paper_id}  {m.stance}{sure}  {plain(m.title, 60)}", soft_wrap=True)
+    if m.stance not in ("neutral", "not judged"):
+        out.print(f"      {plain(m.why, 140)}", soft_wrap=True)
+        if m.quote:
+            out.print(f"      “{plain(m.quote, 220)}”", soft_wrap=True)
 
 
 @click.command("due")

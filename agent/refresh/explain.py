@@ -5,12 +5,15 @@ from typing import NamedTuple
 
 from agent.graph.find import grounded_anchors
 from agent.graph.parts import Parts
-from agent.retrieval import retrieve
+from agent.retrieval import near, retrieve
 from agent.sources.mirror import MirrorSource
 from claims.claim import Claim
 from claims.errors import CouldNotLook
 from claims.evidence import PaperEvidence
 from claims.paper_index import PaperIndex
+
+BEYOND = 100
+"""Papers behind the cap that are shown."""
 
 
 class Match(NamedTuple):
@@ -34,6 +37,8 @@ class Explained(NamedTuple):
 
     claim: Claim
     matches: list[Match]
+    beyond: list[Match]
+    """the next ones, at most BEYOND, which a full match leaves out; a night judges them when they are new"""
     unmatched: list[Match]
     """papers that take a stand and that a match does not bring up (any more); rank 0"""
     could_not_match: str | None
@@ -52,8 +57,10 @@ def explain(claim: Claim, parts: Parts, index: PaperIndex, until: date, *, limit
         MirrorSource(store, index).ready()
         since = claim.asserted_on.end + timedelta(days=1)
         anchors = grounded_anchors(claim, parts)
-        found = retrieve(claim, index, since=since, until=until, limit=limit, anchors=anchors, texts=store.papers)
-        hits = [(hit.paper_id, hit.score) for hit in found]
+        n = limit + BEYOND
+        found = retrieve(claim, index, since=since, until=until, limit=n, anchors=anchors, texts=store.papers)
+        enough = near(found, limit)
+        hits = [(hit.paper_id, hit.score) for n, hit in enumerate(found) if n < limit or hit.score >= enough]
     except CouldNotLook as exc:
         why_not = exc.why
     papers = store.papers([*(id for id, _ in hits), *held])
@@ -64,7 +71,8 @@ def explain(claim: Claim, parts: Parts, index: PaperIndex, until: date, *, limit
     verdict = history[-1].verdict if history else None
     return Explained(
         claim=claim,
-        matches=matched,
+        matches=[m for m in matched if m.rank <= limit],
+        beyond=[m for m in matched if m.rank > limit],
         unmatched=[_match(0, id, 0.0, papers[id].title, held) for id in others if id in papers],
         could_not_match=why_not,
         verdict=verdict.kind.value if verdict else "undecided",

@@ -11,9 +11,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.graph.parts import Parts
 from agent.judges.judge import Judge
@@ -22,8 +22,11 @@ from agent.retrieval import Rarity
 from claims.digest import Problem
 from claims.errors import StoreLocked
 from claims.paper import Paper
-from claims.paper_index import PaperIndex
+from claims.paper_index import PaperIndex, Subset
 from claims.store import Store
+
+if TYPE_CHECKING:
+    from agent.refresh.plan import NightPlan
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class NightWish:
     due_days: int = 30
     """days after which a claim is matched against every held paper again"""
     papers_per_claim: int = 120
+    """that a full match looks at, and that a night judges at most of what is new for a claim; the others wait"""
     seeds_budget: int = 0
     """seeds that undecided experiments may be given in this night"""
     lab_wait_s: float = 3600.0
@@ -73,12 +77,24 @@ class Night:
     def __post_init__(self) -> None:
         self.texts = Texts(self.store)
         self._rarity: Rarity | None = None
+        self._news: dict[tuple[datetime | None, datetime], Subset | None] = {}
 
     def rarity(self) -> Rarity:
         """Give how telling words are, looked up once a night; the index must be ready."""
         if self._rarity is None:
             self._rarity = Rarity(self.index)
         return self._rarity
+
+    def news(self, plan: "NightPlan", since: datetime) -> Subset | None:
+        """Give the papers that came in or changed at or after a moment, made ready to search among; None without any.
+
+        Most claims were gone over together, and share it.
+        """
+        key = (plan.checked_to, since)
+        if key not in self._news:
+            ids = [id for id, change in plan.changes.items() if change.changed_at >= since and not change.withdrawn]
+            self._news[key] = Subset(ids) if ids else None
+        return self._news[key]
 
     @property
     def store(self) -> Store:

@@ -37,6 +37,8 @@ class NightState(BaseModel):
     seeds: int = 0
     """that those are more than before"""
     left: int = 0
+    waiting: dict[str, int] = {}
+    """claim to its new papers that are near enough and were beyond what one night judges of a claim"""
     assumed: list[str] = []
     """what was taken for granted, a sentence each"""
     problems: list[Problem] = []

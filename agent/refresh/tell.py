@@ -4,7 +4,7 @@ import time
 
 from agent.refresh.night import Night, judge_name, patiently
 from agent.refresh.state import MOST_PROBLEMS, NightState, state_of
-from claims.digest import Digest, Problem, read_digest
+from claims.digest import Digest, Problem, Waiting, read_digest
 from claims.errors import StoreFull
 
 
@@ -36,7 +36,7 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
         since=state.since,
         problems=problems,
         cost=state.cost(claims=done),
-    ).model_copy(update={"missed": state.missed, "assumed": tuple(state.assumed)})
+    ).model_copy(update={"missed": state.missed, "assumed": tuple(state.assumed), "waiting": _waiting(state)})
     if held.digest is not None:
         before = Digest.model_validate_json(held.digest)
         if same_findings(before, digest):
@@ -55,6 +55,11 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
         unstored = Problem(where="the store", what=f"this digest could not be stored: {exc}")
         return digest.model_copy(update={"problems": (*digest.problems, unstored)})
     return digest
+
+
+def _waiting(state: NightState) -> tuple[Waiting, ...]:
+    most_first = sorted(state.waiting.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Waiting(claim_id=id, n_papers=n) for id, n in most_first)
 
 
 def same_findings(one: Digest, other: Digest) -> bool:

@@ -1,7 +1,12 @@
-"""One claim in one night: match what is new against it on this machine, judge only what matches, decide."""
+"""One claim in one night: match what is new against it on this machine, judge only what matches, decide.
+
+What came in since the claim was gone over last is ranked by itself, however good the rest of the mirror is. When more
+of it is near enough than one night judges of a claim, the best come first, and the claim's place stays where it was
+until the others had their turn.
+"""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, timedelta
 
 from agent.errors import Final, Retryable
@@ -12,11 +17,10 @@ from agent.observe.spans import span
 from agent.refresh.night import Night, judge_name, patiently
 from agent.refresh.plan import Due, NightPlan
 from agent.refresh.seeds import collect
-from agent.refresh.state import state_of
-from agent.retrieval import REORDERED, Rarity, retrieve
+from agent.refresh.state import NightState, state_of
+from agent.retrieval import REORDERED, Rarity, retrieve, retrieve_among
 from claims.claim import Claim
 from claims.digest import Problem
-from claims.due import is_new
 from claims.errors import RetestError, StoreFull
 from claims.evidence import Stance
 from claims.paper import Paper, Source
@@ -49,14 +53,19 @@ def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> 
     claim, until, parts = due.claim, night.wish.until, night.parts
     parts.enter("match", claim.id)
     found: list[str] = []
+    waiting = 0
+    done = parts.store.judged(claim.id, parts.judge.ref)
     if night.can_match:
         with span("match") as step:
-            found = match(claim, night.index, parts, until, night.wish.papers_per_claim, night.texts, night.rarity())
-            step["papers"] = len(found)
-    if not due.full:
-        found = [id for id in found if id in plan.changes and is_new(plan.changes[id], due.care)]
+            if due.full:
+                limit = night.wish.papers_per_claim
+                found = match(claim, night.index, parts, until, limit, night.texts, night.rarity())
+            fresh = _fresh(due, night, plan, done)
+            waiting = max(0, len(fresh) - night.wish.papers_per_claim)
+            found += fresh[: night.wish.papers_per_claim]
+            step |= {"papers": len(found), "waiting": waiting}
     ids = list(dict.fromkeys([*found, *sorted(due.moved)]))
-    judged, failure = _weigh(claim, ids, night)
+    judged, failure = _weigh(claim, ids, night, done)
     collect(claim, sent, night)
     matched_in_full = due.full and night.can_match
     if matched_in_full or due.moved or judged or sent:
@@ -67,8 +76,44 @@ def _refresh_claim(due: Due, night: Night, plan: NightPlan, sent: list[str]) -> 
     if not night.can_match:
         return  # the mirror could not be searched, which is said once for all claims
     parts.enter("mark", claim.id)
-    night.store.claim_refreshed(claim.id, until, checked_to=plan.checked_to, seen_to=plan.seen_to, full=due.full)
-    _forget_problem(claim, night)
+    seen_to = due.care.seen_to if waiting else plan.seen_to
+    night.store.claim_refreshed(claim.id, until, checked_to=plan.checked_to, seen_to=seen_to, full=due.full)
+    _settle(claim, night, waiting)
+
+
+def _fresh(due: Due, night: Night, plan: NightPlan, done: Collection[tuple[str, str]]) -> list[str]:
+    """Rank what came in or changed since the claim was gone over, but what this judge has judged already.
+
+    Empty for a claim that never was: it is matched against everything.
+    """
+    if due.care.seen_to is None:
+        return []
+    among = night.news(plan, due.care.seen_to)
+    if among is None:
+        return []
+    claim = due.claim
+    own = {a.arxiv_id for a in claim.anchors}
+    hits = retrieve_among(
+        claim,
+        night.index,
+        among,
+        since=claim.asserted_on.end + timedelta(days=1),
+        until=night.wish.until,
+        best=night.wish.papers_per_claim,
+        anchors=grounded_anchors(claim, night.parts),
+        texts=lambda ids: night.texts(ids),
+        rarity=night.rarity(),
+    )
+    ids = [hit.paper_id for hit in hits if hit.paper_id not in own]
+    papers = night.texts(ids)
+    return [
+        id
+        for id in ids
+        if id in papers
+        and not papers[id].withdrawn
+        and (id, papers[id].text_digest) not in done
+        and may_count(claim, papers[id], night.wish.until)
+    ]
 
 
 def match(
@@ -99,7 +144,9 @@ def match(
     return [hit.paper_id for hit in hits if hit.paper_id not in own][:limit]
 
 
-def _weigh(claim: Claim, ids: list[str], night: Night) -> tuple[int, RetestError | None]:
+def _weigh(
+    claim: Claim, ids: list[str], night: Night, done: Collection[tuple[str, str]]
+) -> tuple[int, RetestError | None]:
     """Judge what this judge has not judged on this claim in this text. Gives how many, and what stopped it."""
     parts, judge = night.parts, night.parts.judge
     if not ids:
@@ -107,7 +154,6 @@ def _weigh(claim: Claim, ids: list[str], night: Night) -> tuple[int, RetestError
     held = parts.store.papers(ids)
     if ours := [paper for paper in held.values() if paper.finding]:
         add_readings(claim, ours, parts)
-    done = parts.store.judged(claim.id, judge.ref)
     papers = [
         p
         for p in (held[id] for id in ids if id in held)
@@ -165,9 +211,17 @@ def _decide(claim: Claim, night: Night) -> None:
             log.info("%s: %s", claim.id, f"{before.value if before else 'undecided'} -> {verdict.kind.value}")
 
 
-def _forget_problem(claim: Claim, night: Night) -> None:
-    """Take back what an earlier try said of this claim; what is said of its experiments stays."""
+def _settle(claim: Claim, night: Night, waiting: int) -> None:
+    """Note what waits for a later night, and take back what an earlier try said of this claim.
+
+    What is said of its experiments stays.
+    """
     held = night.store.night(night.wish.until)
     problem = Problem(where=CLAIM, what="", claim_id=claim.id)
-    if held is not None and len(state_of(held).without(problem).problems) < len(state_of(held).problems):
-        night.change(lambda state: state.without(problem))
+
+    def settled(state: NightState) -> NightState:
+        others = {id: n for id, n in state.waiting.items() if id != claim.id}
+        return state.without(problem).model_copy(update={"waiting": others | ({claim.id: waiting} if waiting else {})})
+
+    if held is not None and settled(state_of(held)) != state_of(held):
+        night.change(settled)

@@ -34,10 +34,10 @@ from claims.paper_index.fields import (
     terms_of,
     title_key,
 )
-from claims.paper_index.window import WIDE, Scored, Window
+from claims.paper_index.window import WIDE, Scored, Subset, Window
 from claims.search import Hit
 
-__all__ = ["SCHEMA", "IndexBatch", "PaperIndex", "analysed", "terms_of", "title_key"]
+__all__ = ["SCHEMA", "IndexBatch", "PaperIndex", "Subset", "analysed", "terms_of", "title_key"]
 
 log = logging.getLogger(__name__)
 
@@ -238,11 +238,14 @@ class PaperIndex:
         categories: Sequence[str] = (),
         must: Sequence[str] = (),
         analysed: bool = False,
+        among: Subset | None = None,
+        floor: float = 0.0,
     ) -> list[Hit]:
         """Rank papers by weighted words and phrases, best first.
 
         terms: a word, or several words that count as a phrase, to its factor. must: words or phrases without which
-        a paper is not given. analysed: single words are index terms already (`terms_of`). Others as in `search`.
+        a paper is not given. analysed: single words are index terms already (`terms_of`). among: only these papers.
+        floor: lowest score of a paper that is given. Others as in `search`.
         """
         fields = weights or {"text": 1.0}
         scored = [
@@ -256,7 +259,7 @@ class PaperIndex:
             return []
         clauses = [(_MUST, query) for query in needed]
         clauses.append((_SHOULD if needed else _MUST, _Query.boolean_query(scored)))
-        return self._ranked(clauses, since, until, categories, limit)
+        return self._ranked(clauses, since, until, categories, limit, among, floor)
 
     def find_title(self, title: str, *, limit: int = 5) -> list[Hit]:
         """Rank papers by title: the whole title first, then the short name before a colon (`LIMA`), then words."""
@@ -278,6 +281,8 @@ class PaperIndex:
         until: date | None,
         categories: Sequence[str],
         limit: int,
+        among: Subset | None = None,
+        floor: float = 0.0,
     ) -> list[Hit]:
         if limit < 1:
             return []
@@ -288,7 +293,8 @@ class PaperIndex:
             searcher = self._index.searcher()
             hits = [
                 Hit.model_construct(paper_id=searcher.doc(address)["id"][0], score=float(score))
-                for score, address in self._best(searcher, clauses, Window(since, until), limit)
+                for score, address in self._best(searcher, clauses, Window(since, until), limit, among)
+                if score >= floor
             ]
         except (ValueError, OSError) as exc:
             raise CouldNotLook("the paper index", f"it is damaged, rebuild it: {exc}") from exc
@@ -300,7 +306,10 @@ class PaperIndex:
         clauses: list[tuple[tantivy.Occur, tantivy.Query]],
         window: Window,
         limit: int,
+        among: Subset | None,
     ) -> list[Scored]:
+        if among is not None:
+            return searcher.search(_all_of([*clauses, among.clause, *window.clauses()]), limit, count=False).hits
         share = self._share(searcher, window)
         if share >= WIDE:
             n = limit if window.is_open else int(limit / share * 1.25) + 20

@@ -1,8 +1,9 @@
-"""A window of v1 days, and the cheaper of two ways to keep a search inside it.
+"""What a search is kept inside: a window of v1 days, with the cheaper of two ways to do so, or papers by name.
 
 A paper whose day is known to the month only is in the window when any day of that month is.
 """
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,16 @@ then skips whole blocks that cannot reach the best scores. Halves the time of a 
 
 Scored = tuple[Any, tantivy.DocAddress]
 """A hit as the engine gives it."""
+
+
+class Subset:
+    """Some papers, made ready once for many searches among them: 5 to 10 ms a search for 1,000 of 128,140."""
+
+    def __init__(self, paper_ids: Collection[str]) -> None:
+        self.n = len(paper_ids)
+        among = tantivy.Query.term_set_query(SCHEMA_FIELDS, "id", sorted(paper_ids))
+        self.clause: Final = (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0))
+        """part of a query, without a score"""
 
 
 class Window(NamedTuple):

@@ -17,6 +17,8 @@ from claims.revision import was
 
 MOST_GROUNDS = 5
 """Pieces of evidence shown under one line; the others are counted."""
+MOST_WAITING = 10
+"""Claims named for which papers wait, those with most of them; the others are counted."""
 
 
 class DigestFormat(StrEnum):
@@ -92,6 +94,9 @@ def _lines(d: Digest) -> Iterator[str]:
         yield "Nothing: everything that was due was looked at."
     elif any(p.claim_id for p in d.problems):
         yield "\nThe next night makes it up: these claims stay due."
+    if d.waiting:
+        yield f"\n## What waits for the next nights\n\n{d.waits}\n"
+        yield from (f"- `{one.claim_id}`: {one.n_papers} papers" for one in d.waiting[:MOST_WAITING])
     if d.assumed:
         yield "\n## What was taken for granted\n"
         for what in d.assumed:

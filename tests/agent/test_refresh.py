@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from agent.refresh import plan_night
+from agent.refresh import explain, plan_night
 from agent.refresh.plan import why_due
 from agent.refresh.state import MOST_PROBLEMS, NightState, first_state
 from claims.claim import Anchor, Claim
@@ -26,6 +26,7 @@ from tests.oai_server import OaiServer, Record, refuse
 FIRST = NOON.date()
 SECOND = FIRST + timedelta(days=1)
 THIRD = FIRST + timedelta(days=2)
+FOURTH = FIRST + timedelta(days=3)
 CURATED, PRUNED = claim_about("curated"), claim_about("pruned")
 
 
@@ -42,6 +43,11 @@ def filled(store: Store, folder: Path) -> Library:
 def library(sqlite_url: str, tmp_path: Path) -> Iterator[Library]:
     with Store.open(sqlite_url) as store:
         yield filled(store, tmp_path)
+
+
+def alike(n: int) -> Paper:
+    """Make one of many papers that say the same in the same words."""
+    return paper_about("curated", "Supports", n, title="On curated data")
 
 
 def kind(library: Library, claim_id: str = CURATED.id) -> VerdictKind:
@@ -186,6 +192,49 @@ def test_claims_left_over_come_first_the_next_night_and_lose_no_paper(library: L
     library.at(THIRD).night(THIRD, judge, max_claims=2)
     assert all(library.store.verdicts(c.id) for c in library.store.claims())
     assert len(judge.read) == len(set(judge.read))
+
+
+def test_a_new_paper_is_judged_however_many_held_ones_match_better(library: Library) -> None:
+    library.put(*(alike(n) for n in range(100, 140)))
+    library.put(paper_about("pruned", "Neutral", 2))
+    library.night(FIRST, papers_per_claim=20)
+    far = "Contradicts the view that models tuned on curated data match those tuned on more. Penguins, law and tides."
+    worse = paper_about("curated", "Contradicts", 200, title="On tides", abstract=far)
+    library.at(SECOND).put(worse)
+    explained = explain(CURATED, library.parts(), library.index, SECOND, limit=20)
+    assert worse.id not in {m.paper_id for m in explained.matches}
+    assert (worse.id, "not judged") in {(m.paper_id, m.stance) for m in explained.beyond}
+    judge = StatedJudge()
+    digest = library.night(SECOND, judge, papers_per_claim=20)
+    assert [paper for claim, paper in judge.read if claim == CURATED.id] == [worse.id]
+    assert [g.paper_id for c in digest.contrary for g in c.grounds] == [worse.id]
+    assert digest.waiting == ()
+
+
+def test_new_papers_beyond_what_a_night_judges_are_told_and_wait_for_the_next_nights(library: Library) -> None:
+    library.night(FIRST)
+    library.at(SECOND).put(*(alike(n) for n in range(100, 125)))
+    judge = StatedJudge()
+    digest = library.night(SECOND, judge, papers_per_claim=10)
+    assert [(w.claim_id, w.n_papers) for w in digest.waiting if w.claim_id == CURATED.id] == [(CURATED.id, 15)]
+    assert library.night(SECOND, judge, papers_per_claim=10) == digest
+    for format in ("md", "html"):
+        assert "waits for the next nights" in render_digest(digest, format)
+    third = library.at(THIRD).night(THIRD, judge, papers_per_claim=10)
+    fourth = library.at(FOURTH).night(FOURTH, judge, papers_per_claim=10)
+    assert [w.n_papers for d in (third, fourth) for w in d.waiting if w.claim_id == CURATED.id] == [5]
+    read = [paper for claim, paper in judge.read if claim == CURATED.id]
+    assert len(read) == len(set(read)) == 25
+
+
+def test_a_claim_that_is_matched_in_full_loses_no_new_paper_either(library: Library) -> None:
+    library.night(FIRST)
+    library.at(SECOND).put(*(alike(n) for n in range(100, 125)))
+    library.store.take_care(CURATED.id, forced=True)
+    judge = StatedJudge()
+    for day in (SECOND, THIRD, FOURTH):
+        library.at(day).night(day, judge, papers_per_claim=10)
+    assert len({paper for claim, paper in judge.read if claim == CURATED.id}) == 25
 
 
 def test_a_claim_that_came_in_later_is_matched_against_the_whole_mirror(library: Library) -> None:
