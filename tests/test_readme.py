@@ -245,7 +245,12 @@ def test_the_override_of_the_compose_file_fits_it() -> None:
     override = yaml.safe_load(block.body)
     jsonschema.validate(override, schema)
     assert set(override["services"]) <= set(compose()["services"])
-    for service in override["services"].values():
+    for name, service in override["services"].items():
+        assert {setting.removesuffix("_FILE") for setting in service["environment"]} <= known_settings()
+        if name == "lab":
+            folder = service["volumes"][0].split(":")[1]
+            assert service["environment"]["RETEST_LAB_SMALL_MODEL"].startswith(f"{folder}/")
+            continue
         assert set(service["secrets"]) <= set(override["secrets"])
         assert f"/run/secrets/{service['secrets'][0]}" in service["environment"].values()
 
