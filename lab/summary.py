@@ -62,6 +62,8 @@ class Usual(NamedTuple):
     """beside building the base; None when nobody knows"""
     base: float
     """building the base or bases; 0 when they are there, or when nobody knows"""
+    arms: tuple[str, ...] = ()
+    """the protocol's, in the order of work, where `seed` was measured on another machine, which may be faster"""
 
 
 def usual(catalogue: Catalogue, spec: ExperimentSpec, runs: Sequence[RunView]) -> Usual:
@@ -80,7 +82,8 @@ def usual(catalogue: Catalogue, spec: ExperimentSpec, runs: Sequence[RunView]) -
     if spec.params:
         # With other steps or another model it is another length.
         return Usual(None, 0.0)
-    return Usual(protocol.seconds_per_seed.get(spec.profile), protocol.base_seconds.get(spec.profile, 0.0))
+    seed, base = protocol.seconds_per_seed.get(spec.profile), protocol.base_seconds.get(spec.profile, 0.0)
+    return Usual(seed, base, protocol.preregistration.arms)
 
 
 class Left(NamedTuple):
@@ -109,7 +112,18 @@ def left_of(run: RunView, line: Mapping[str, object] | None, took: Usual, now: d
     if line.get("phase") == "pretrain":
         base = max(told, took.base - in_bases)
         return Left(max(base - since, 0.0), max(took.seed - (spent - since - in_bases), _LEAST_S))
-    return Left(0.0, max(took.seed - (spent - in_bases), told - since, _LEAST_S))
+    own = spent - in_bases
+    return Left(0.0, max(took.seed - own, told - since, _paced(line, took.arms, own - since), _LEAST_S))
+
+
+def _paced(line: Mapping[str, object], arms: Sequence[str], spent: float) -> float:
+    """Estimate what is left from the arms that are done, as if all took as long; 0 while none is.
+
+    It only corrects a machine that is slower than the one where a seed was measured, until its first seed is done.
+    """
+    arm = str(line.get("arm") or "")
+    done = next((i for i, name in enumerate(arms) if arm == name or arm.startswith(f"{name} ")), 0)
+    return spent * (len(arms) - done - 1) / done if done else 0.0
 
 
 def seconds_left(

@@ -197,7 +197,7 @@ def show_experiment(view: "ExperimentView") -> None:
     if differs:
         out.print(f"    {plain(differs)}. {experiments.DEFAULTS_SPEAK}", soft_wrap=True)
     p = view.preregistration
-    out.print(f"    hypothesis: {plain(p.hypothesis)}")
+    out.print(f"    hypothesis: {plain(p.hypothesis)}", soft_wrap=True)
     out.print(
         f"    measured:   {plain(p.contrast)} on {plain(p.primary_metric)}, smallest effect {p.smallest_effect:g}"
     )
@@ -207,14 +207,16 @@ def show_experiment(view: "ExperimentView") -> None:
             out.print(f"    {arm:<28} {mean:.3f}")
         for line in plot_lines(result):
             out.print(line, soft_wrap=True)
+        if result.primary:
+            out.print(f"    interval: {1 - result.primary.alpha:.0%}, {plain(result.primary.method)}", soft_wrap=True)
         for control in result.controls:
             said = {True: "passed", False: "FAILED", None: "undecided"}[control.passed]
-            out.print(f"    {control.kind} control {control.name}: {said}. {plain(control.reason)}")
+            out.print(f"    {control.kind} control {control.name}: {said}. {plain(control.reason)}", soft_wrap=True)
         if result.secondary:
             out.print(f"    beside it ({experiments.BESIDE}):")
         for line in experiments.secondary(result):
             out.print(f"      {plain(line)}", soft_wrap=True)
-        out.print(f"{result.outcome.value}: {plain(result.reason)}")
+        out.print(f"{result.outcome.value}: {plain(result.reason)}", soft_wrap=True)
     for run in view.runs:
         if run.error:
             out.print(f"    seed {run.spec.seed} {run.state.value}: {plain(run.error, 200)}")

@@ -100,8 +100,8 @@ class Watch:
 
 
 def progress_line(progress: "Progress") -> str:
-    """Say where a run is: seed, arm, phase, step, loss, metric so far, time left."""
-    parts = [f"seed {progress.seed}" if progress.seed is not None else progress.state.value]
+    """Say where a run is: seed, arm, phase, step, loss, metric so far, time left. One that is over says that."""
+    parts = [f"seed {progress.seed}" if progress.seed is not None else "all seeds"]
     if progress.arm:
         parts.append(progress.arm)
     if progress.phase:
@@ -112,10 +112,12 @@ def progress_line(progress: "Progress") -> str:
         parts.append(f"loss {progress.loss:.3f}")
     if progress.metric is not None:
         parts.append(f"metric {progress.metric:.3f}")
-    if progress.seconds_left is not None:
+    if progress.seconds_left is not None and not progress.state.is_final:
         parts.append(f"about {duration(progress.seconds_left)} left")
     if progress.message:
         parts.append(plain(progress.message, 60))
+    if len(parts) == 1 or progress.state.is_final:
+        parts.insert(1, progress.state.value)
     return " · ".join(parts)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 from claims.experiment import Limits, RunState
 from tests.labs import LabUnderTest, kill, overlaps
 
@@ -98,18 +100,18 @@ def kill_everything(lab: LabUnderTest) -> Row:
 
 def silent_worker(lab: LabUnderTest) -> Row:
     lab.serve("--no-worker")
-    first = lab.start("--only-worker")
+    workers = [lab.start("--only-worker") for _ in range(2)]
+    lab.wait_for(lambda: len(list((lab.home / "lab" / "workers").glob("*.beat"))) == 2, "both are there")
     sent = lab.send(seconds=3.0)
     _working(lab)
-    lab.start("--only-worker")
-    lab.wait_for(lambda: len(list((lab.home / "lab" / "workers").glob("*.beat"))) == 2, "the second is there")
     keeper = lab.keeper(sent.id).pid
-    first.send_signal(signal.SIGSTOP)
+    owner = next(worker for worker in workers if worker.pid == psutil.Process(keeper).ppid())
+    owner.send_signal(signal.SIGSTOP)
     os.kill(keeper, signal.SIGKILL)
     at = time.monotonic()
     _working(lab, 2)
     row = _row(lab, "worker silent for ever, run killed (heartbeat 2 s)", sent.id, time.monotonic() - at)
-    first.send_signal(signal.SIGCONT)
+    owner.send_signal(signal.SIGCONT)
     return row
 
 

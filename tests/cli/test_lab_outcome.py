@@ -68,6 +68,8 @@ def test_the_outcome_is_printed_with_its_drawing(capsys: pytest.CaptureFixture[s
     for line in plot_lines(SHOWN):
         assert line in out
     assert "supports" in out
+    assert SHOWN.primary is not None
+    assert f"interval: 95%, {SHOWN.primary.method}" in out, "the plot's bars say what they are"
 
 
 def test_what_stands_beside_the_primary_effect_and_what_was_changed_is_printed(

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from agent.cli import seed_watch
 from agent.cli.seed_watch import MAX_ROWS, SeedWatch
+from agent.cli.watch import progress_line
 from claims.experiment import ExperimentSpec, Progress, RunState, RunView
 
 SPEC = ExperimentSpec(protocol="data-quantity", protocol_version=1)
@@ -81,3 +82,11 @@ def test_without_a_terminal_a_line_now_and_then_says_where_it_is(capsys: pytest.
         watch(event(0, arm="tuned", phase="train", step=4, steps=60))
     told = capsys.readouterr().err.splitlines()
     assert told == ["seed 0 · tuned · train · step 3/60"]
+
+
+def test_a_line_of_a_seed_that_told_nothing_yet_says_its_state() -> None:
+    assert progress_line(event(1000)) == "seed 1000 · running"
+    assert progress_line(event(2, RunState.SUCCEEDED, seconds_left=0.0)) == "seed 2 · succeeded"
+    assert progress_line(event(2, RunState.FAILED, message="killed")) == "seed 2 · failed · killed"
+    assert progress_line(event(None, RunState.SUCCEEDED, message="decided")) == "all seeds · succeeded · decided"
+    assert progress_line(event(3, arm="base", phase="pretrain")) == "seed 3 · base · pretrain"

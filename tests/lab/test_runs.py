@@ -321,6 +321,17 @@ def test_what_is_left_of_a_seed_is_more_than_what_is_left_of_its_arm() -> None:
     assert left_of(run, {"at": "never"}, Usual(40.0, 0.0), now) == Left(0.0, 8.0)
 
 
+def test_a_machine_that_is_slower_than_the_measured_one_does_not_say_that_a_seed_is_nearly_done() -> None:
+    run, line = _at_work(arm="b 2", phase="train", step=1, steps=10, seconds_left=2.0, base_seconds=10.0)
+    now = NOON + timedelta(seconds=30)
+    assert left_of(run, line, Usual(5.0, 0.0), now) == Left(0.0, 2.0)
+    assert left_of(run, line, Usual(5.0, 0.0, ("a", "b", "c", "d")), now) == Left(0.0, 40.0), (
+        "one arm in 20 s, two wait"
+    )
+    first = {**line, "arm": "a"}
+    assert left_of(run, first, Usual(5.0, 0.0, ("a", "b")), now) == Left(0.0, 2.0), "no arm is done"
+
+
 def test_the_base_that_a_seed_builds_first_is_part_of_what_is_left() -> None:
     run, line = _at_work(arm="base", phase="pretrain", step=1, steps=2, seconds_left=10.0, base_seconds=28.0)
     now = NOON + timedelta(seconds=30)
@@ -340,7 +351,7 @@ def test_a_seed_that_built_the_base_does_not_make_the_others_look_as_long() -> N
     )  # fmt: skip
     catalogue = Catalogue(PROTOCOL)
     assert usual(catalogue, SPEC, [done]) == Usual(20.0, 0.0)
-    assert usual(catalogue, SPEC, []) == Usual(1.0, 0.0)
+    assert usual(catalogue, SPEC, []) == Usual(1.0, 0.0, ("a", "b"))
     changed = SPEC.model_copy(update={"params": {"seconds": 9.0}})
     assert usual(catalogue, changed, []) == Usual(None, 0.0), "nobody measured another length"
 
