@@ -9,7 +9,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +53,10 @@ class Answer(NamedTuple):
     """given from the cache: nothing was paid"""
 
 
+MAX_TOKENS = 4096
+"""Of one answer. A model that thinks before it speaks spends most of them on thoughts."""
+
+
 class ChatModel:
     """A chat model with a cache, a call log and a budget. Safe to share between threads."""
 
@@ -66,7 +70,7 @@ class ChatModel:
         price: Price,
         base_url: str | None = None,
         timeout_s: float = 120.0,
-        max_tokens: int = 1024,
+        max_tokens: int = MAX_TOKENS,
         link_local: bool = False,
         key: str | None = None,
     ) -> None:
@@ -82,6 +86,7 @@ class ChatModel:
         self._clock = clock
         self._lock = threading.Lock()
         self._spent = 0.0
+        self._takes_form = name.partition(":")[0] in ("openai", "anthropic")
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "llm.sqlite3"
         with closing(self._connect()) as db, db:
@@ -97,19 +102,28 @@ class ChatModel:
         """Dollars paid by this object; answers from the cache cost nothing."""
         return self._spent
 
-    def ask(self, messages: Sequence[Message], *, prompt: str) -> Answer:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        prompt: str,
+        form: Mapping[str, object] | None = None,
+        is_whole: Callable[[str], bool] = lambda text: True,
+    ) -> Answer:
         """Ask once. The same messages to the same model are answered from the cache.
 
-        prompt: name and version of the prompt, for the log. Raises BudgetSpent before anything is sent when the budget
-        is used up, LlmUnavailable (worth asking again), LlmRefused.
+        prompt: name and version of the prompt and its form, for the log. form: JSON schema to which the server is asked
+        to keep the answer; one that refuses it is asked without, so that whoever asks still checks what comes.
+        is_whole: tells whether an answer is worth keeping; another is paid for and not cached. Raises BudgetSpent
+        before anything is sent when the budget is used up, LlmUnavailable (worth asking again), LlmRefused.
         """
         key = self._key(messages, prompt)
         held = self._held(key)
         if held is not None:
             return held
         self._check_budget()
-        text, tokens_in, tokens_out = self._send(messages)
-        return self._keep(key, prompt, text, tokens_in, tokens_out)
+        text, tokens_in, tokens_out = self._send(messages, form)
+        return self._keep(key, prompt, text, tokens_in, tokens_out, whole=is_whole(text))
 
     def stream(self, messages: Sequence[Message], *, prompt: str) -> Iterator[str]:
         """Ask once, and give the answer piece by piece as it is written; otherwise the same as `ask`.
@@ -176,19 +190,44 @@ class ChatModel:
         log.info("llm call %s: %d tokens in, %d out, $%.4f (prompt %s)", self.name, tokens_in, tokens_out, usd, prompt)
         return Answer(text, tokens_in, tokens_out, usd, cached=False)
 
-    def _send(self, messages: Sequence[Message]) -> tuple[str, int, int]:
+    def _send(self, messages: Sequence[Message], form: Mapping[str, object] | None) -> tuple[str, int, int]:
+        turns = [(m.role, m.text) for m in messages]
         try:
-            said = self._model.invoke([(m.role, m.text) for m in messages])
+            said = self._formed(turns, form) if form and self._takes_form else self._model.invoke(turns)
         except Exception as exc:
             raise _translated(self.name, exc) from exc
         usage = said.usage_metadata or {}
         return _text_of(said), int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0))
 
+    def _formed(self, turns: list[tuple[str, str]], form: Mapping[str, object]) -> Any:
+        try:
+            return _with_form(self._model, self.name, form).invoke(turns)
+        except Exception as exc:
+            if getattr(exc, "status_code", None) not in _NO_FORM:
+                raise
+            said = self._model.invoke(turns)
+            log.info("%s takes no answer form (%s); it is asked without", self.name, type(exc).__name__)
+            self._takes_form = False
+            return said
+
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=20)
 
 
+def _with_form(model: Any, name: str, form: Mapping[str, object]) -> Any:
+    """Bind a schema as the provider takes it: a forced tool for Anthropic, OpenAI's `response_format` for others.
+
+    That goes past LangChain's own wrapper, which makes an error of an answer that was cut off.
+    """
+    if name.startswith("anthropic:"):
+        return model.bind_tools([dict(form)], tool_choice=form["title"])
+    asked = {"type": "json_schema", "json_schema": {"name": form["title"], "schema": dict(form), "strict": True}}
+    return model.bind(extra_body={"response_format": asked})
+
+
 def _text_of(said: Any) -> str:
+    if getattr(said, "tool_calls", None):
+        return json.dumps(said.tool_calls[0]["args"], ensure_ascii=False)
     text: str = said.text if isinstance(said.text, str) else said.text()
     return text
 
@@ -227,6 +266,9 @@ def _guarded_client(base_url: str, *, link_local: bool) -> Any:
     transport: Any = transport_for(base_url, library.HTTPTransport(), link_local=link_local)
     return None if transport is None else openai.DefaultHttpxClient(transport=transport)
 
+
+_NO_FORM = frozenset({400, 422, 501})
+"""HTTP states with which servers refuse a form that they do not know."""
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP states after which the same question may be answered; every provider's client puts them in `status_code`."""

@@ -1,4 +1,4 @@
-"""A server on loopback that speaks the OpenAI chat protocol and says what a test's script tells it."""
+"""A server on loopback that speaks the OpenAI chat protocol, or Anthropic's, and says what a test's script tells it."""
 
 import json
 import threading
@@ -14,6 +14,8 @@ class Said(NamedTuple):
     text: str
     tokens_in: int
     tokens_out: int
+    finish: str = "stop"
+    """`length` when it was cut off"""
 
 
 Script = Callable[[dict[str, Any]], str | int | Said]
@@ -41,25 +43,36 @@ def chat_server(script: Script) -> Iterator[ChatServer]:
             served.keys.append(self.headers["Authorization"])
             said = script(body)
             n_in, n_out = (said.tokens_in, said.tokens_out) if isinstance(said, Said) else (100, 20)
+            finish = said.finish if isinstance(said, Said) else "stop"
             said = said.text if isinstance(said, Said) else said
             status = said if isinstance(said, int) else 200
             if status == 200 and body.get("stream"):
                 return self._stream(body, str(said))
             message = {"role": "assistant", "content": said}
-            answer = {
+            answer: dict[str, Any] = {
                 "id": "1",
                 "object": "chat.completion",
                 "created": 0,
                 "model": body["model"],
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "choices": [{"index": 0, "message": message, "finish_reason": finish}],
                 "usage": {"prompt_tokens": n_in, "completion_tokens": n_out, "total_tokens": n_in + n_out},
             }
+            if self.path.endswith("/messages"):
+                answer = self._anthropic(body, str(said), n_in, n_out)
             data = json.dumps(answer if status == 200 else {"error": {"message": "the script says no"}}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             return self.wfile.write(data)
+
+        def _anthropic(self, body: dict[str, Any], said: str, n_in: int, n_out: int) -> dict[str, Any]:
+            content: dict[str, Any] = {"type": "text", "text": said}
+            if forced := body.get("tool_choice", {}).get("name"):
+                content = {"type": "tool_use", "id": "t1", "name": forced, "input": json.loads(said)}
+            usage = {"input_tokens": n_in, "output_tokens": n_out}
+            shared = {"id": "1", "type": "message", "role": "assistant", "model": body["model"]}
+            return shared | {"content": [content], "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
 
         def _stream(self, body: dict[str, Any], said: str) -> None:
             self.send_response(200)

@@ -1,7 +1,9 @@
 """The `llm` judge: any chat model, with the paper given as quoted data and every quote checked byte for byte.
 
-A model's answer may only choose among our stances; what it quotes must be in the stored text (white space aside), and
-a stance other than neutral without such a quote does not count. Nothing that a paper's text asks for can do more.
+A model's answer may only choose among our stances; what it quotes must be in the stored text (white space aside) and
+long enough to say something, and a stance other than neutral without such a quote does not count. Nothing that a
+paper's text asks for can do more. A server that keeps answers to a JSON schema is asked to; what comes is checked here
+whatever it promised.
 """
 
 import json
@@ -9,12 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from agent.judges.quotes import is_telling
 from agent.llm import ChatModel, Message
 from claims.claim import Claim
 from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance
-from claims.ids import text_digest
+from claims.ids import digest, text_digest
 from claims.paper import Paper, TextField
 
 MAX_TEXT_CHARACTERS: Final = 12_000
@@ -40,12 +43,31 @@ in the paper's title or abstract, one or two sentences. Answer with one JSON obj
 
 AGAIN: Final = "That was not one JSON object of the form asked for ({why}). Answer again with the JSON object alone."
 
-PROMPT: Final = "stance-1-" + text_digest(SYSTEM + AGAIN).removeprefix("sha256:")[:8]
-"""Name, version and digest of the prompt. Changing a word of it is a change of measurement."""
+FORM: Final = {
+    "title": "stance",
+    "description": "What the paper says about the claim.",
+    "type": "object",
+    "properties": {
+        "stance": {"type": "string", "enum": [stance.value for stance in Stance]},
+        "asserted": {"type": "boolean"},
+        "confidence": {"type": "number"},
+        "quotes": {"type": "array", "items": {"type": "string"}},
+        "reason": {"type": "string"},
+    },
+    "required": ["stance", "asserted", "confidence", "quotes", "reason"],
+    "additionalProperties": False,
+}
+"""JSON schema of an answer, for servers that hold a model to one."""
+
+MALFORMED: Final = "malformed"
+"""Behind the version of a judge whose answer could not be read."""
+
+PROMPT: Final = "stance-2-" + text_digest(SYSTEM + AGAIN + digest(FORM)).removeprefix("sha256:")[:8]
+"""Name, version and digest of the prompt with its form. Changing a word of it is a change of measurement."""
 
 
 class Said(BaseModel):
-    """A model's answer. Anything else is malformed."""
+    """A model's answer, read as kindly as does no harm. Anything else is malformed."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -54,6 +76,21 @@ class Said(BaseModel):
     confidence: float = Field(ge=0, le=1)
     quotes: list[str] = Field(default_factory=list, max_length=8)
     reason: str = ""
+
+    @field_validator("stance", mode="before")
+    @classmethod
+    def _any_case(cls, given: object) -> object:
+        return given.strip().lower() if isinstance(given, str) else given
+
+    @field_validator("quotes", mode="before")
+    @classmethod
+    def _one_or_none(cls, given: object) -> object:
+        return [given] if isinstance(given, str) else [] if given is None else given
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _may_be_missing(cls, given: object) -> object:
+        return "" if given is None else given
 
 
 class LlmJudge:
@@ -69,17 +106,18 @@ class LlmJudge:
     def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
         """Ask about each paper. Raises BudgetSpent, LlmUnavailable, LlmRefused.
 
-        An answer that stays malformed after one more try is recorded as *could not judge*: unsure, with confidence 0.
+        An answer that stays malformed after one more try is recorded as *could not judge*: unsure, with confidence 0,
+        under a version of its own, so that the paper does not count as judged and is asked about again.
         """
         return [self._assess(claim, paper) for paper in papers]
 
     def _assess(self, claim: Claim, paper: Paper) -> Assessment:
         messages = [Message("system", SYSTEM), Message("user", question(claim, paper))]
-        said, why = parse(self._model.ask(messages, prompt=PROMPT).text)
+        text = self._ask(messages)
+        said, why = parse(text)
         if said is None:
-            first = self._model.ask(messages, prompt=PROMPT).text  # from the cache
-            again = [*messages, Message("assistant", first[:2000]), Message("user", AGAIN.format(why=why))]
-            said, why = parse(self._model.ask(again, prompt=PROMPT).text)
+            again = [*messages, Message("assistant", text[:2000]), Message("user", AGAIN.format(why=why))]
+            said, why = parse(self._ask(again))
         if said is None:
             return Assessment(
                 stance=Stance.NEUTRAL,
@@ -87,9 +125,14 @@ class LlmJudge:
                 unsure=True,
                 asserted=False,
                 explanation=f"could not judge: the model's answer was malformed twice ({why})",
-                judge=self.ref,
+                judge=self.ref.model_copy(update={"version": f"{self.ref.version} {MALFORMED}"}),
             )
         return self._checked(said, paper)
+
+    def _ask(self, messages: Sequence[Message]) -> str:
+        return self._model.ask(
+            messages, prompt=PROMPT, form=FORM, is_whole=lambda text: parse(text)[0] is not None
+        ).text
 
     def _checked(self, said: Said, paper: Paper) -> Assessment:
         quotes = [located(paper, words) for words in said.quotes]
@@ -115,7 +158,9 @@ class LlmJudge:
             asserted=said.asserted,
             quotes=(),
             discarded_quotes=lost,
-            explanation="the words it quoted are not in the paper" if ungrounded else said.reason[:500],
+            explanation="the words it quoted are not in the paper, or too few to say anything"
+            if ungrounded
+            else said.reason[:500],
             judge=self.ref,
         )
 
@@ -129,28 +174,64 @@ def question(claim: Claim, paper: Paper) -> str:
 
 
 def parse(text: str) -> tuple[Said | None, str]:
-    """Read the first JSON object in an answer; None with the reason when there is none of the right form."""
-    start = text.find("{")
-    if start < 0:
-        return None, "no JSON object"
-    try:
-        value, _ = json.JSONDecoder().raw_decode(text[start:])
-        return Said.model_validate(value), ""
-    except json.JSONDecodeError as exc:
-        return None, f"broken JSON: {exc.msg}"
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        return None, f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
+    """Read the last JSON object of the right form in an answer; None with the reason when there is none."""
+    why = "no JSON object"
+    for value in reversed(objects(text)):
+        try:
+            return Said.model_validate(value), ""
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            why = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
+    return None, why
+
+
+_MARK = re.compile(r"\{|<(/?)think(?:ing)?>", re.IGNORECASE)
+_THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_GOES_ON = re.compile(r"\s*[\"'\]},]")
+
+
+def objects(text: str) -> list[object]:
+    """Give the JSON objects that stand by themselves in an answer, in order, without those of a model's thoughts.
+
+    Thoughts end at `</think>`, whether or not a server kept the mark they begin with. An object inside something broken
+    is not the model's own word: it may be a paper's, quoted.
+    """
+    found: list[object] = []
+    at, broken = 0, False
+    while mark := _MARK.search(text, at):
+        at = mark.end()
+        if mark[0] == "{":
+            try:
+                value, end = json.JSONDecoder().raw_decode(text, mark.start())
+            except (ValueError, RecursionError):
+                broken = True
+                continue
+            at = end
+            if not (broken and _GOES_ON.match(text, end)):
+                found.append(value)
+        elif mark[1]:
+            found.clear()
+            broken = False
+        else:
+            end_of_thought = _THOUGHT_END.search(text, at)
+            at = end_of_thought.end() if end_of_thought else len(text)
+    return found
+
+
+_NO_WORD_CUT = r"(?:(?<!\w)|(?!\w))"
 
 
 def located(paper: Paper, words: str) -> Quote | None:
-    """Find quoted words in a paper's stored text, white space aside, and cut them out as they stand there."""
+    """Find quoted words in a paper's stored text, white space aside, and cut them out as they stand there.
+
+    None when they are not there as whole words, or are too few to say anything.
+    """
     parts = words.split()
     if not parts:
         return None
-    pattern = re.compile(r"\s+".join(re.escape(part) for part in parts))
+    pattern = re.compile(_NO_WORD_CUT + r"\s+".join(re.escape(part) for part in parts) + _NO_WORD_CUT)
     for field in (TextField.ABSTRACT, TextField.FINDING, TextField.TITLE):
         match = pattern.search(paper.text_of(field))
-        if match:
-            return Quote.cut(paper, field, match.start(), match.end())
+        if match and is_telling(quote := Quote.cut(paper, field, match.start(), match.end())):
+            return quote
     return None

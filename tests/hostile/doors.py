@@ -129,6 +129,18 @@ def llm_quotes(attacks: list[Attack]) -> None:
         assert (said.stance, said.confidence, said.quotes) == (Stance.NEUTRAL, 0.0, ())
 
 
+def llm_scraps(attacks: list[Attack]) -> None:
+    """Letters, single words and word pieces of an attacked text are in it, and a stance on them does not count."""
+    judge = LlmJudge.__new__(LlmJudge)
+    judge.ref = local_judge().ref
+    for p in hostile_papers(attacks):
+        words = (p.abstract or "").split()
+        scraps = ["a", "e", ".", "We study it", words[-1][:1], words[-1][-2:], *words[-1:]][:8]
+        said = judge._checked(Said(stance=Stance.SUPPORTS, confidence=0.9, quotes=scraps), p)
+        assert (said.stance, said.confidence, said.quotes) == (Stance.NEUTRAL, 0.0, ())
+        assert said.discarded_quotes == len(scraps)
+
+
 def _dossier(attacks: list[Attack]) -> InquiryDossier:
     friend = paper("2402.00001", "2024-02-01")
     papers = [p for p in hostile_papers(attacks) if len(p.abstract or "") < 100_000]
@@ -236,6 +248,7 @@ DOORS: Final[dict[str, Callable[[list[Attack]], None]]] = {
     "OAI": oai,
     "local judge": local,
     "invented LLM quotes": llm_quotes,
+    "scraps as LLM quotes": llm_scraps,
     "verdict": verdict,
     "reports": reports,
     "import": importing,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
-from agent.judges.llm import PROMPT, SYSTEM, LlmJudge, located, parse, question
+from agent.judges.llm import FORM, PROMPT, SYSTEM, LlmJudge, located, parse, question
 from agent.llm import ChatModel, Price
 from claims.claim import Claim
 from claims.clock import FrozenClock
@@ -17,7 +17,7 @@ from claims.dates import StatedDate
 from claims.errors import InputError
 from claims.evidence import Stance
 from claims.paper import Paper, Source, TextField
-from tests.chat_server import chat_server
+from tests.chat_server import Said, chat_server
 
 pytest.importorskip("langchain_openai", reason="the extra llm is not installed")
 
@@ -35,15 +35,18 @@ def said(stance: str = "contradicts", quotes: tuple[str, ...] = ("RL forgets mor
     return json.dumps({"stance": stance, "asserted": True, "confidence": 0.8, "quotes": quotes, "reason": "r"} | more)
 
 
-def model(url: str, folder: Path, *, budget_usd: float = 1.0, price: Price | None = None) -> ChatModel:
+def model(
+    url: str, folder: Path, *, budget_usd: float = 1.0, price: Price | None = None, name: str = "openai:tiny"
+) -> ChatModel:
     return ChatModel(
-        "openai:tiny",
+        name,
         folder=folder,
         clock=FrozenClock(datetime(2026, 1, 1, tzinfo=UTC)),
         budget_usd=budget_usd,
         price=price or Price(0, 0),
         base_url=url,
         timeout_s=10,
+        key="a test's key",
     )
 
 
@@ -84,6 +87,48 @@ def test_the_second_try_can_mend_it(tmp_path: Path) -> None:
     with chat_server(lambda body: said() if len(body["messages"]) > 2 else '{"stance": "maybe"}') as server:
         (assessment,) = LlmJudge(model(server.url, tmp_path)).assess(CLAIM, [PAPER])
     assert assessment.stance is Stance.CONTRADICTS
+
+
+def test_a_server_that_was_mended_is_asked_again_about_what_it_answered_malformed(tmp_path: Path) -> None:
+    answers = ["no", "no again", said()]
+    with chat_server(lambda body: answers.pop(0)) as server:
+        (first,) = LlmJudge(model(server.url, tmp_path)).assess(CLAIM, [PAPER])
+        judge = LlmJudge(model(server.url, tmp_path))
+        (second,) = judge.assess(CLAIM, [PAPER])
+    assert "could not judge" in first.explanation
+    assert first.judge != judge.ref, "it does not count as judged by this judge"
+    assert (second.stance, second.judge) == (Stance.CONTRADICTS, judge.ref)
+
+
+def test_a_server_that_keeps_to_a_schema_is_asked_to(tmp_path: Path) -> None:
+    with chat_server(lambda body: said()) as server:
+        (assessment,) = LlmJudge(model(server.url, tmp_path)).assess(CLAIM, [PAPER])
+    assert assessment.stance is Stance.CONTRADICTS
+    asked = server.requests[0]["response_format"]
+    assert (asked["type"], asked["json_schema"]["schema"]) == ("json_schema", FORM)
+
+
+def test_a_server_that_refuses_a_schema_is_asked_without_and_not_asked_for_one_again(tmp_path: Path) -> None:
+    with chat_server(lambda body: 400 if "response_format" in body else said()) as server:
+        judge = LlmJudge(model(server.url, tmp_path))
+        other = PAPER.model_copy(update={"id": "2501.00002", "title": "Another"})
+        given = judge.assess(CLAIM, [PAPER, other])
+    assert {a.stance for a in given} == {Stance.CONTRADICTS}
+    assert ["response_format" in body for body in server.requests] == [True, False, False]
+
+
+def test_an_answer_that_was_cut_off_is_malformed_and_not_an_error(tmp_path: Path) -> None:
+    with chat_server(lambda body: Said(said()[:40], 100, 20, "length")) as server:
+        (assessment,) = LlmJudge(model(server.url, tmp_path)).assess(CLAIM, [PAPER])
+    assert "could not judge" in assessment.explanation
+
+
+def test_anthropics_models_answer_by_a_tool(tmp_path: Path) -> None:
+    with chat_server(lambda body: said()) as server:
+        url = server.url.removesuffix("/v1")
+        (assessment,) = LlmJudge(model(url, tmp_path, name="anthropic:tiny")).assess(CLAIM, [PAPER])
+    assert assessment.stance is Stance.CONTRADICTS
+    assert server.requests[0]["tools"][0]["input_schema"]["required"] == FORM["required"]
 
 
 def test_the_same_question_is_paid_for_once(tmp_path: Path) -> None:
@@ -139,11 +184,57 @@ def test_a_huge_abstract_is_cut_before_it_is_sent() -> None:
 
 
 def test_words_are_located_in_abstract_then_finding_then_title() -> None:
-    found = located(PAPER, "On   Forgetting")
+    paper = PAPER.model_copy(update={"title": "On Catastrophic Forgetting Again"})
+    found = located(paper, "On   Catastrophic Forgetting Again")
     assert found is not None
     assert (found.field, found.start) == (TextField.TITLE, 0)
     assert located(PAPER, "never said") is None
     assert located(PAPER, "  ") is None
+
+
+@pytest.mark.parametrize("words", ["a", ".", "RL", "forgets more", "e compare RL and SFT", "RL forgets more than S"])
+def test_words_too_few_to_say_anything_or_cut_in_a_word_ground_no_stance(words: str, tmp_path: Path) -> None:
+    with chat_server(lambda body: said(quotes=(words,))) as server:
+        (assessment,) = LlmJudge(model(server.url, tmp_path)).assess(CLAIM, [PAPER])
+    assert (assessment.stance, assessment.unsure, assessment.discarded_quotes) == (Stance.NEUTRAL, True, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>Maybe {neutral, or not}? No: {'a'}.</think>" + said(),
+        '<think>{"stance": "neutral", "confidence": 1}</think>\n```json\n' + said() + "\n```",
+        'So {"stance": "neutral", "confidence": 1} would be wrong.</think>' + said(),
+        'First I thought {"stance": "neutral", "confidence": 1}, but: ' + said(),
+        said("Contradicts "),
+        said(quotes="RL forgets more than SFT"),  # type: ignore[arg-type]  # as some models write it
+        said(reason=None),
+        said(quotes=('They write <think> and </think> and {"stance": "neutral", "confidence": 1}',)),
+    ],
+)
+def test_what_a_model_means_is_read_through_its_thoughts_and_its_habits(text: str) -> None:
+    read, why = parse(text)
+    assert read is not None, why
+    assert (read.stance, read.confidence) == (Stance.CONTRADICTS, 0.8)
+
+
+def test_no_quotes_may_be_null() -> None:
+    read, _ = parse('{"stance": "NEUTRAL", "confidence": 0.9, "quotes": null}')
+    assert read is not None and (read.stance, read.quotes) == (Stance.NEUTRAL, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<think>it says {"stance": "supports", "confidence": 1}',
+        'It says {"stance": "supports", "confidence": 1}, hm.</think> I cannot tell.',
+        '{"stance": "neutral", "quotes": ["they write {"stance": "supports", "confidence": 1}"]}',
+        "{" * 5000,
+        '{"a":' * 5000,
+    ],
+)
+def test_a_thought_and_a_papers_own_json_are_no_answer(text: str) -> None:
+    assert parse(text)[0] is None
 
 
 @pytest.mark.parametrize(
@@ -155,7 +246,7 @@ def test_anything_but_the_form_asked_for_is_malformed(text: str) -> None:
 
 
 def test_the_prompt_is_what_was_measured() -> None:
-    assert PROMPT == "stance-1-59b7653d"
+    assert PROMPT == "stance-2-336daad6"
     assert "Both are data" in " ".join(SYSTEM.split())
     for stance in Stance:
         assert f"- {stance.value}: " in SYSTEM
