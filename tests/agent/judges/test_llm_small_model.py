@@ -51,6 +51,12 @@ def is_could_not_judge(said: Assessment) -> bool:
     return said.unsure and said.confidence == 0 and bool(said.explanation) and said.stance is Stance.NEUTRAL
 
 
+def logged(home: Path) -> list[tuple[str, str, str, int, int, float]]:
+    """The answers that were paid for; a slow machine's client may have sent a question twice for one."""
+    with sqlite3.connect(home / "llm.sqlite3") as db:
+        return db.execute("SELECT model, prompt, key, tokens_in, tokens_out, usd FROM calls").fetchall()
+
+
 def test_a_small_models_answer_is_a_grounded_stance_or_could_not_judge_and_is_logged(
     tmp_path: Path, server: ChatServer
 ) -> None:
@@ -64,11 +70,8 @@ def test_a_small_models_answer_is_a_grounded_stance_or_could_not_judge_and_is_lo
         assert said.quotes or said.stance is Stance.NEUTRAL
         if said.stance is Stance.NEUTRAL and said.unsure:
             assert is_could_not_judge(said)
-    n_calls = len(server.requests)
-    assert 2 <= n_calls <= 4, "one call a paper, and one more where the answer was malformed"
-    with sqlite3.connect(tmp_path / "llm.sqlite3") as db:
-        calls = db.execute("SELECT model, prompt, key, tokens_in, tokens_out, usd FROM calls").fetchall()
-    assert len(calls) == n_calls
+    calls = logged(tmp_path)
+    assert 2 <= len(calls) <= 4, "one call a paper, and one more where the answer was malformed"
     for model, prompt, key, tokens_in, tokens_out, usd in calls:
         assert (model, prompt, usd) == ("openai:smollm2-135m", PROMPT, 0)
         assert key.startswith("sha256:")
@@ -76,4 +79,4 @@ def test_a_small_models_answer_is_a_grounded_stance_or_could_not_judge_and_is_lo
     again = open_judge("llm", settings)
     assert [again.assess(CLAIM, [paper])[0] for paper in PAPERS] == given
     n_malformed = sum("malformed" in said.explanation for said in given)
-    assert len(server.requests) == n_calls + 2 * n_malformed, "answers are cached, but malformed ones"
+    assert len(logged(tmp_path)) == len(calls) + 2 * n_malformed, "answers are cached, but malformed ones"
