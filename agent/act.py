@@ -91,6 +91,7 @@ class OneClaim:
         finish_pass(self.store, pass_id)
         failed = {s.source.value: s.could_not_look for s in self.store.searches(claim.id) if s.could_not_look}
         aside = "".join(f" Could not look in {place}: {why}." for place, why in failed.items())
+        aside += f" It {outcome.unjudged}." if outcome.unjudged else ""
         judged = numbers.count(outcome.state.get("n_judged", 0), "paper")
         return f"{claim.id}: {judged} newly judged. {self._moved(claim, before)}{aside}"
 

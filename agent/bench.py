@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.errors import BudgetSpent
 from agent.judges import metrics
 from agent.judges.judge import Judge
 from agent.judges.metrics import Figures
@@ -98,7 +99,12 @@ class BenchReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     judge: str
+    n_asked: int
+    """claims in the file"""
     n_claims: int
+    """claims that were judged whole; all figures are of these"""
+    partial: str | None
+    """why those are not all of the file; None when they are"""
     n_pairs: int
     missing: tuple[str, ...]
     """ids that no source holds; their stance was predicted neutral with confidence 0"""
@@ -152,13 +158,19 @@ def read_lines(lines: Iterable[str]) -> tuple[list[Asked], list[Labels]]:
             raise InputError(f"line {number} is not a labelled claim: {exc}") from exc
         asked.append(Asked(claim, ids, as_of))
         labels.append(Labels(stances, verdict))
+    if not asked:
+        raise InputError("the file holds no labelled claim")
     if len({a.claim.id for a in asked}) != len(asked):
         raise InputError("a claim id occurs twice in the file")
     return asked, labels
 
 
 def run_bench(lines: Iterable[str], papers: LooksUp, judge: Judge, decide: Decide) -> BenchReport:
-    """Judge every pair, decide every claim, then score. Raises InputError (malformed file) and what judges raise."""
+    """Judge every pair, decide every claim, then score. Raises InputError (malformed file) and what judges raise.
+
+    A budget that is spent ends it before the claim that was not judged whole; with no claim before, BudgetSpent is
+    raised.
+    """
     asked, labels = read_lines(lines)
     wanted = sorted({i for a in asked for i in a.arxiv_ids})
     held = papers.look_up(wanted).papers
@@ -167,9 +179,16 @@ def run_bench(lines: Iterable[str], papers: LooksUp, judge: Judge, decide: Decid
     verdicts: list[Verdict] = []
     gold: list[Verdict] = []
     unsure = discarded = 0
+    n_asked, partial = len(asked), None
     for item, label in zip(asked, labels, strict=True):
         there = [held[i] for i in dict.fromkeys(item.arxiv_ids) if i in held]
-        assessed = dict(zip((p.id for p in there), judge.assess(item.claim, there), strict=True))
+        try:
+            assessed = dict(zip((p.id for p in there), judge.assess(item.claim, there), strict=True))
+        except BudgetSpent as exc:
+            if not verdicts:
+                raise
+            partial = str(exc)
+            break
         unsure += sum(a.unsure for a in assessed.values())
         discarded += sum(a.discarded_quotes for a in assessed.values())
         as_of = item.as_of or max((p.published.end for p in there), default=date.max)
@@ -194,13 +213,16 @@ def run_bench(lines: Iterable[str], papers: LooksUp, judge: Judge, decide: Decid
             )
         changed_by = tuple(paper_of[e] for e in verdict.changed_by if e in paper_of)
         verdict_lines.append(VerdictPrediction(claim_id=item.claim.id, verdict=verdict.kind, changed_by=changed_by))
+    asked, labels = asked[: len(verdicts)], labels[: len(verdicts)]
     stances = _stance_scores(asked, labels, stance_lines)
     by_verdict = _verdict_scores(asked, labels, stance_lines, verdicts, gold)
     return BenchReport(
         judge=f"{judge.ref.name} {judge.ref.version}",
+        n_asked=n_asked,
         n_claims=len(asked),
+        partial=partial,
         n_pairs=len(stance_lines),
-        missing=tuple(i for i in wanted if i not in held),
+        missing=tuple(sorted({p.arxiv_id for p in stance_lines} - held.keys())),
         unsure=unsure,
         discarded_quotes=discarded,
         stances=stances.judge if stances else None,

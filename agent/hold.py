@@ -38,6 +38,13 @@ class Outcome(NamedTuple):
     error: str | None = None
     """what stopped it; the other claims went on, and the next pass takes it up where it stopped"""
 
+    @property
+    def unjudged(self) -> str | None:
+        """How many papers the judge could not judge, and why; None when it judged all."""
+        reasons = "; ".join(dict.fromkeys(self.state.get("problems", [])))
+        n = self.state.get("n_unjudged", 0)
+        return f"could not judge {n} paper{'' if n == 1 else 's'}: {reasons}" if reasons else None
+
 
 def begin_pass(store: Store, settings: dict[str, object]) -> str:
     """Name the pass: an unfinished one with the same settings is taken up, else a new one begins."""
@@ -108,7 +115,7 @@ def _run_thread(
     if (before.metadata or {}).get("step", -1) < 0:
         # Nothing but the input was saved, perhaps not all of it: it is given again. `next` cannot tell, for a thread
         # that died between a node's result and the checkpoint behind it has none either.
-        given = {"claim_id": claim.id, "job": job, "found": [], "n_judged": 0, "problems": []}
+        given = {"claim_id": claim.id, "job": job, "found": [], "n_judged": 0, "n_unjudged": 0, "problems": []}
     while True:
         values = graph.invoke(given, config, durability="sync")
         questions = values.get("__interrupt__")

@@ -53,6 +53,11 @@ class Answer(NamedTuple):
     """given from the cache: nothing was paid"""
 
 
+def dollars(usd: float) -> str:
+    """Write an amount: cents, and what is less than ten of them with two digits that count."""
+    return f"${usd:.2f}" if usd >= 0.1 or usd == 0 else f"${float(f'{usd:.2g}'):.10f}".rstrip("0")
+
+
 MAX_TOKENS = 4096
 """Of one answer. A model that thinks before it speaks spends most of them on thoughts."""
 
@@ -173,7 +178,7 @@ class ChatModel:
     def _check_budget(self) -> None:
         with self._lock:
             if self._spent >= self._budget_usd > 0 or (self._budget_usd == 0 and any(self._price)):
-                raise BudgetSpent(f"the budget of ${self._budget_usd:.2f} is spent (RETEST_BUDGET_USD)")
+                raise BudgetSpent(f"the budget of {dollars(self._budget_usd)} is spent (RETEST_BUDGET_USD)")
 
     def _keep(self, key: str, prompt: str, text: str, tokens_in: int, tokens_out: int, *, whole: bool = True) -> Answer:
         usd = self._price.of(tokens_in, tokens_out)
@@ -187,7 +192,8 @@ class ChatModel:
                 "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self._clock.now().isoformat(), self.name, prompt, key, tokens_in, tokens_out, usd),
             )
-        log.info("llm call %s: %d tokens in, %d out, $%.4f (prompt %s)", self.name, tokens_in, tokens_out, usd, prompt)
+        paid = dollars(usd)
+        log.info("llm call %s: %d tokens in, %d out, %s (prompt %s)", self.name, tokens_in, tokens_out, paid, prompt)
         return Answer(text, tokens_in, tokens_out, usd, cached=False)
 
     def _send(self, messages: Sequence[Message], form: Mapping[str, object] | None) -> tuple[str, int, int]:
@@ -235,9 +241,7 @@ def _text_of(said: Any) -> str:
 def _chat_model(
     name: str, base_url: str | None, timeout_s: float, max_tokens: int, *, link_local: bool, key: str | None
 ) -> Any:
-    provider, separator, model = name.partition(":")
-    if not separator or not provider or not model:
-        raise InputError(f"RETEST_LLM: expected provider:model, such as openai:gpt-5.2, got {name!r}")
+    provider, model = parts_of(name)
     try:
         from langchain.chat_models import init_chat_model
     except ImportError as exc:
@@ -254,7 +258,36 @@ def _chat_model(
     try:
         return init_chat_model(model, model_provider=provider, **options)
     except Exception as exc:
-        raise InputError(f"RETEST_LLM={name}: {str(exc).splitlines()[0][:200]}") from exc
+        why = str(exc).splitlines()[0][:200]
+        hint = f" Write {_likely(name, base_url)}:{name}?" if why.startswith("Unsupported provider") else ""
+        raise InputError(f"RETEST_LLM={name}: {why}{hint}") from exc
+
+
+class Name(NamedTuple):
+    """What `RETEST_LLM` names."""
+
+    provider: str
+    model: str
+
+
+def parts_of(name: str, base_url: str | None = None) -> Name:
+    """Part `provider:model`. Raises InputError that says what to write instead."""
+    provider, _, model = name.partition(":")
+    if not provider or not model:
+        written = provider or model or "gpt-5.2"
+        raise InputError(
+            f"RETEST_LLM={name} names no provider: write RETEST_LLM={_likely(written, base_url)}:{written} "
+            "(provider:model, any provider of LangChain; `openai` for a server of your own)"
+        )
+    return Name(provider, model)
+
+
+_MAKERS = {"claude": "anthropic", "gemini": "google_genai", "mistral": "mistralai", "command": "cohere"}
+
+
+def _likely(model: str, base_url: str | None) -> str:
+    """Give the provider that a model's name suggests; a server of one's own speaks OpenAI's protocol."""
+    return "openai" if base_url else next((p for m, p in _MAKERS.items() if model.lower().startswith(m)), "openai")
 
 
 def _guarded_client(base_url: str, *, link_local: bool) -> Any:

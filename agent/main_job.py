@@ -72,6 +72,16 @@ class Done(NamedTuple):
         searches = [search for claim in self.dossier.claims for search in claim.searches]
         return bool(searches) and all(search.could_not_look for search in searches)
 
+    @property
+    def unjudged(self) -> bool:
+        """Whether the judge left papers of any claim unjudged."""
+        return any(outcome.unjudged for outcome in self.outcomes)
+
+    @property
+    def judged_none(self) -> bool:
+        """Whether the judge was asked and judged nothing at all."""
+        return self.unjudged and not any(outcome.state.get("n_judged") for outcome in self.outcomes)
+
 
 def run_inquiry(
     inquiry: Inquiry,

@@ -145,10 +145,11 @@ def open_nli(settings: Settings) -> "Judge":
 
 def open_llm(settings: Settings) -> "ChatModel":
     """Open the configured chat model. Raises InputError when it, or its price, is not configured."""
-    from agent.llm import ChatModel, Price
+    from agent.llm import ChatModel, Price, parts_of
 
     if not settings.llm:
         raise InputError("no language model is configured: set RETEST_LLM to provider:model, such as openai:gpt-5.2")
+    parts_of(settings.llm, settings.llm_url)
     prices = (settings.llm_usd_in, settings.llm_usd_out)
     if settings.llm_url and prices == (None, None):
         prices = (0.0, 0.0)

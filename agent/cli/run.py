@@ -114,9 +114,9 @@ def run(
         print_json(as_document(done, files, until))
     else:
         show(done, files, until)
-    if done.nowhere or any(outcome.error for outcome in done.outcomes):
+    if done.nowhere or done.judged_none or any(outcome.error for outcome in done.outcomes):
         return 3
-    return 1 if any(not_judged(d) for d in done.dossier.claims) else 0
+    return 1 if done.unjudged or any(not_judged(d) for d in done.dossier.claims) else 0
 
 
 def check_profile(profile: str) -> None:
@@ -196,6 +196,7 @@ def as_document(done: "Done", files: dict[str, str], until: date) -> dict[str, A
     """Give the pass as one JSON document."""
     errors = {outcome.claim_id: outcome.error for outcome in done.outcomes if outcome.error}
     states = {outcome.claim_id: outcome.state for outcome in done.outcomes}
+    unjudged = {outcome.claim_id: outcome.unjudged for outcome in done.outcomes if outcome.unjudged}
     return {
         "inquiry": done.inquiry.id,
         "question": done.inquiry.question,
@@ -206,7 +207,8 @@ def as_document(done: "Done", files: dict[str, str], until: date) -> dict[str, A
                 "text": d.claim.text,
                 "asserted_on": str(d.claim.asserted_on),
                 "verdict": d.current.verdict.model_dump(mode="json") if d.current else None,
-                "papers": counts(d) | {"found": states.get(d.claim.id, {}).get("n_found")},
+                "papers": counts(d)
+                | {key: states.get(d.claim.id, {}).get(f"n_{key}") for key in ("found", "unjudged")},
                 "experiments": [
                     {
                         "id": e.id,
@@ -217,7 +219,7 @@ def as_document(done: "Done", files: dict[str, str], until: date) -> dict[str, A
                 ],
                 "no_experiment_because": d.no_experiment_because,
                 "groundings": [g.model_dump(mode="json") for g in d.groundings],
-                "problems": states.get(d.claim.id, {}).get("problems", []),
+                "problems": [unjudged[d.claim.id]] if d.claim.id in unjudged else [],
                 "error": errors.get(d.claim.id),
             }
             for d in done.dossier.claims
@@ -279,8 +281,8 @@ def show(done: "Done", files: dict[str, str], until: date) -> None:
         if told := not_judged(d):
             out.print(f"{d.claim.id}: {plain(told, 140)}", soft_wrap=True)
     for outcome in done.outcomes:
-        for problem in outcome.state.get("problems", []):
-            out.print(f"{outcome.claim_id}: {plain(problem, 140)}")
+        if outcome.unjudged:
+            out.print(f"{outcome.claim_id}: {plain(outcome.unjudged, 200)}", soft_wrap=True)
         if outcome.error:
             out.print(f"{outcome.claim_id} stopped: {plain(outcome.error, 140)}; run again to go on from there")
     if done.inquiry.warnings:

@@ -44,12 +44,18 @@ def bench(ctx: click.Context, file: Path, predictions: Path | None, source: str,
         print_json(report.model_dump(mode="json"))
     else:
         show_report(report)
-    return 0
+    return 1 if report.partial else 0
 
 
 def show_report(report: "BenchReport") -> None:
     """Print the metrics beside the baselines, per class, and what was decided otherwise than labelled."""
     out = console()
+    if report.partial:
+        out.print(
+            f"partial: {report.n_claims} of {report.n_asked} claims were judged: {plain(report.partial)}. "
+            "Run it again with a larger one: paid answers are kept.\n",
+            soft_wrap=True,
+        )
     out.print(f"{report.n_claims} claims, {report.n_pairs} pairs, judge {report.judge}; unsure of {report.unsure}")
     if report.missing:
         out.print(f"{len(report.missing)} papers are in no source and were predicted neutral: fill the mirror first")

@@ -78,8 +78,10 @@ class State(TypedDict):
     """different papers that the searches gave"""
     n_judged: Annotated[int, add]
     """papers judged in this pass; those judged before are not judged again"""
+    n_unjudged: Annotated[int, add]
+    """papers that the judge could not judge"""
     problems: Annotated[list[str], gather]
-    """what could not be done, a sentence each"""
+    """why, a sentence for each batch"""
     experiment_id: NotRequired[str | None]
     protocol: NotRequired[str | None]
     no_experiment: NotRequired[str | None]
@@ -87,3 +89,4 @@ class State(TypedDict):
     verdict: NotRequired[str]
     """the verdict's kind"""
     verdict_id: NotRequired[str]
+    """ends the thread; empty where nothing was judged or measured, so that no verdict was recorded"""

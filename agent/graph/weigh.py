@@ -39,9 +39,9 @@ def weigh(batch: Batch, parts: Parts) -> dict[str, object]:
         try:
             assessments = parts.judge.assess(claim, some)
         except (Retryable, Final) as exc:
-            problem = f"could not judge {len(papers) - n_judged} papers: {exc}"
-            parts.watch(Step(claim.id, "weigh", problem))
-            return {"n_judged": n_judged, "problems": [problem]}
+            n_unjudged = len(papers) - n_judged
+            parts.watch(Step(claim.id, "weigh", f"could not judge {n_unjudged} papers: {exc}"))
+            return {"n_judged": n_judged, "n_unjudged": n_unjudged, "problems": [str(exc)]}
         pairs = zip(some, assessments, strict=True)
         parts.store.add_evidence([evidence_of(claim, paper, assessment, parts) for paper, assessment in pairs])
         said += assessments

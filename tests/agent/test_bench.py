@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from agent.bench import read_lines, run_bench
+from agent.errors import BudgetSpent
 from agent.judges.local import local_judge
 from agent.sources.source import LookedUp
 from claims.claim import Claim
@@ -151,6 +152,39 @@ def test_unlabelled_claims_are_predicted_and_not_scored() -> None:
     report = run_bench([json.dumps(bare)], Shelf(A, B, C), judge, decide)
     assert report.stances is None and report.verdicts is None
     assert len(report.lines()) == 4
+
+
+class PoorJudge(ScriptedJudge):
+    """Runs out of money after some claims."""
+
+    def __init__(self, said: dict[str, Stance], n_claims: int) -> None:
+        super().__init__(said)
+        self.left = n_claims
+
+    def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
+        self.left -= 1
+        if self.left < 0:
+            raise BudgetSpent("the budget of $0.10 is spent")
+        return super().assess(claim, papers)
+
+
+def test_a_spent_budget_leaves_the_figures_of_the_claims_before_it() -> None:
+    said = {A.id: Stance.SUPPORTS, B.id: Stance.SUPPORTS, C.id: Stance.NEUTRAL}
+    lines = [line("c1"), line("c2", A="contradicts", GONE="supports"), line("c3")]
+    report = run_bench(lines, Shelf(A, B, C), PoorJudge(said, 1), decide)
+    assert (report.n_claims, report.n_asked, report.n_pairs) == (1, 3, 3)
+    assert report.partial == "the budget of $0.10 is spent"
+    assert report.missing == ()
+    assert report.stances is not None and report.stances.macro_f1 == 1.0
+    assert {p.claim_id for p in report.verdict_predictions} == {"c1"}
+    with pytest.raises(BudgetSpent):
+        run_bench(lines, Shelf(A, B, C), PoorJudge(said, 0), decide)
+
+
+@pytest.mark.parametrize("lines", [[], ["", "  "]])
+def test_a_file_without_claims_is_refused(lines: list[str]) -> None:
+    with pytest.raises(InputError, match="no labelled claim"):
+        read_lines(lines)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"claim_id": "c"}', line().replace("supports", "applauds")])

@@ -9,7 +9,7 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from agent.errors import LabUnreachable, SourceUnreachable
+from agent.errors import BudgetSpent, LabUnreachable, SourceUnreachable
 from agent.graph.parts import Parts, Step
 from agent.graph.state import Job
 from agent.hold import hold
@@ -70,6 +70,21 @@ class KeywordJudge:
             return Assessment(stance=Stance.NEUTRAL, confidence=0.9, judge=self.ref)
         quote = Quote.cut(paper, TextField.ABSTRACT, at, at + 8)
         return Assessment(stance=Stance.CONTRADICTS, confidence=0.9, quotes=(quote,), judge=self.ref)
+
+
+class PoorJudge(KeywordJudge):
+    """Has money for some papers, one at a time."""
+
+    at_once = 1
+
+    def __init__(self, n_papers: int) -> None:
+        self.left = n_papers
+
+    def assess(self, claim: Claim, papers: Sequence[Paper]) -> list[Assessment]:
+        self.left -= 1
+        if self.left < 0:
+            raise BudgetSpent("the budget of $0.10 is spent")
+        return super().assess(claim, papers)
 
 
 class FakeLab:
@@ -172,19 +187,21 @@ class Held:
         lab: FakeLab | None = None,
         seconds_per_seed: float = 10,
         approve: Callable[[dict[str, Any]], bool] = lambda question: False,
+        judge: KeywordJudge | None = None,
+        day: date = date(2026, 6, 1),
         **wish: Any,
     ) -> Done:
         parts = Parts(
             store=self.store,
             sources={Source.ARXIV: source or ListSource(PAPERS, name=Source.ARXIV, complete=True)},
-            judge=KeywordJudge(),
+            judge=judge or KeywordJudge(),
             clock=FrozenClock(NOON),
             lab=lab,  # type: ignore[arg-type]  # it answers what the graph asks
             no_lab_because="the lab is gone",
             protocols={"data-quantity": protocol(seconds_per_seed)} if lab else None,
             watch=self.steps.append,
         )
-        given = Wish(as_of=date(2026, 6, 1), sources=(Source.ARXIV,), seeds=4, **wish)
+        given = Wish(as_of=day, sources=(Source.ARXIV,), seeds=4, **wish)
         return run_inquiry(asked, given, parts, self.saver, locks=self.locks, approve=approve)
 
 
@@ -208,6 +225,25 @@ def test_a_source_that_is_away_is_recorded_as_not_looked_and_the_run_says_so(hel
     assert done.nowhere
     assert "no route" in done.could_not_look["arxiv"]
     assert all(search.n_found is None for search in done.dossier.claims[0].searches)
+
+
+def test_papers_that_a_spent_budget_left_unjudged_are_counted_and_the_rest_decides(held: Held) -> None:
+    done = held.run(inquiry(claim("curated")), judge=PoorJudge(2), use_lab=False)
+    (outcome,) = done.outcomes
+    assert outcome.unjudged == "could not judge 1 paper: the budget of $0.10 is spent"
+    assert (done.unjudged, done.judged_none) == (True, False)
+    assert done.dossier.claims[0].current is not None
+
+
+def test_a_judge_that_judges_nothing_leaves_no_verdict_and_moves_none(held: Held) -> None:
+    asked = inquiry(claim("curated"))
+    done = held.run(asked, judge=PoorJudge(0), use_lab=False)
+    assert done.judged_none
+    assert done.dossier.claims[0].current is None
+    before = held.run(asked, use_lab=False).dossier.claims[0].current
+    later = ListSource([*PAPERS, paper(4, "Curated examples again.")], name=Source.ARXIV, complete=True)
+    after = held.run(asked, source=later, judge=PoorJudge(0), use_lab=False, day=date(2026, 6, 9))
+    assert before is not None and after.dossier.claims[0].current == before
 
 
 def test_the_experiment_is_sent_once_and_its_outcome_is_evidence_with_the_scope_that_was_run(held: Held) -> None:

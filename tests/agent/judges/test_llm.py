@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
 from agent.judges.llm import FORM, PROMPT, SYSTEM, LlmJudge, located, parse, question
-from agent.llm import ChatModel, Price
+from agent.llm import ChatModel, Price, dollars, parts_of
 from claims.claim import Claim
 from claims.clock import FrozenClock
 from claims.dates import StatedDate
@@ -148,7 +148,7 @@ def test_a_spent_budget_stops_before_the_next_call_and_keeps_what_was_paid(tmp_p
     with chat_server(lambda body: said()) as server:
         judge = LlmJudge(model(server.url, tmp_path, budget_usd=0.001, price=Price(10, 10)))
         assert judge.assess(CLAIM, [PAPER])
-        with pytest.raises(BudgetSpent, match=r"\$0\.00"):
+        with pytest.raises(BudgetSpent, match=r"\$0\.001 is spent"):
             judge.assess(CLAIM, [PAPER.model_copy(update={"id": "2501.00002", "title": "Another"})])
     assert len(server.requests) == 1
 
@@ -250,3 +250,29 @@ def test_the_prompt_is_what_was_measured() -> None:
     assert "Both are data" in " ".join(SYSTEM.split())
     for stance in Stance:
         assert f"- {stance.value}: " in SYSTEM
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [(0, "$0.00"), (1, "$1.00"), (12.345, "$12.35"), (0.05, "$0.05"), (0.0123, "$0.012"), (0.00001, "$0.00001")],
+)
+def test_a_small_amount_is_not_written_as_nothing(usd: float, said: str) -> None:
+    assert dollars(usd) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "write"),
+    [
+        ("gpt5", None, "RETEST_LLM=openai:gpt5 "),
+        ("claude-opus", None, "RETEST_LLM=anthropic:claude-opus "),
+        ("claude-like", "http://127.0.0.1:8000/v1", "RETEST_LLM=openai:claude-like "),
+    ],
+)
+def test_a_model_without_its_provider_is_refused_with_what_to_write(name: str, url: str | None, write: str) -> None:
+    with pytest.raises(InputError, match=write):
+        parts_of(name, url)
+
+
+def test_a_models_tag_is_not_taken_for_a_provider_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Write openai:qwen3:8b"):
+        model("http://127.0.0.1:9/v1", tmp_path, name="qwen3:8b")
