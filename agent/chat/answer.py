@@ -30,7 +30,7 @@ HELP = (
     "the last six months, what our own experiment says and how sure it is, what is untested, compare two claims, what "
     "would change the verdict, cite it for me (BibTeX).",
     "In the conversation: /show CLAIM, /retest [CLAIM], /experiment [CLAIM], /help, /quit. The last claim is kept in "
-    "mind, so that `since when?` is enough.",
+    'mind, so that `since when?` is enough. `retest ask "/experiment CLAIM"` does one of them by itself.',
 )
 
 
@@ -118,7 +118,8 @@ def _not_held(store: Store, w: Writer, topic: Topic) -> Reply:
     else:
         w.note("I do not hold a claim on that.")
     if topic.nearest is not None:
-        w.note(f"The nearest that is held: “{topic.nearest.text}” ({topic.nearest.id}).")
+        shares = f", which shares only “{'”, “'.join(topic.shared)}”" if topic.shared else ""
+        w.note(f"The nearest that is held{shares}: “{topic.nearest.text}” ({topic.nearest.id}).")
     w.note('`retest search "..."` looks for papers; `retest claims add "..." --asserted-on 2024-05` adds the claim.')
     return w.reply(held=False)
 

@@ -122,7 +122,7 @@ def read(state: ChatState, parts: ChatParts) -> dict[str, object]:
         return fresh | _keep(state, parts, ["No such command. There are /show, /retest, /experiment, /help and /quit."])
     claim, why = _claim(state, parts, topic)
     if claim is None:
-        return fresh | _keep(state, parts, [why])
+        return fresh | _keep(state, parts, [why], held=False)
     if action == "show":
         return fresh | _kept(state, shown(parts.store, claim, parts.clock, question=message), parts)
     if parts.actions is None:
@@ -186,10 +186,10 @@ def _claim(state: ChatState, parts: ChatParts, topic: str) -> tuple[Claim | None
 
 
 def _keep(
-    state: ChatState, parts: ChatParts, lines: list[str], claim_ids: list[str] | None = None
+    state: ChatState, parts: ChatParts, lines: list[str], claim_ids: list[str] | None = None, *, held: bool = True
 ) -> dict[str, object]:
-    ids = tuple(claim_ids or ())
-    reply = Reply(question=state["message"], sentences=tuple(Sentence(text=x) for x in lines), claim_ids=ids)
+    sentences = tuple(Sentence(text=x) for x in lines)
+    reply = Reply(question=state["message"], sentences=sentences, claim_ids=tuple(claim_ids or ()), held=held)
     return _kept(state, reply, parts)
 
 

@@ -24,6 +24,11 @@ def name(view: ClaimView) -> str:
     return f"“{short(view.claim.text, 260)}” ({view.claim.id}, asserted {view.claim.asserted_on})"
 
 
+def order(view: ClaimView, action: str) -> str:
+    """Give the order for an action on a claim, as it is said to the conversation and to `retest ask`."""
+    return f"/{action} {view.claim.id}"
+
+
 def behind(view: ClaimView) -> list[Row]:
     """Give the evidence that the current verdict rests on: what changed it first, then what else counted."""
     verdict = view.verdict
@@ -39,7 +44,7 @@ def holds(w: Writer, view: ClaimView, today: date) -> None:
     w.note(f"The claim: {name(view)}.")
     verdict = view.verdict
     if verdict is None:
-        w.note("It was never decided: no pass over newer work is on record. `/retest` makes one.")
+        w.note(f"It was never decided: no pass over newer work is on record. `{order(view, 'retest')}` makes one.")
         return
     if verdict.kind is VerdictKind.UNTESTED:
         w.note(f"Verdict: untested as of {verdict.as_of}: {MEANING[verdict.kind]}. That is not the same as refuted.")
@@ -113,7 +118,7 @@ def changed(w: Writer, view: ClaimView) -> None:
     for row in rows[:MAX_ROWS]:
         w.evidence_line(row, about="Changed by: " if view.changed_by else "")
     if len(rows) > MAX_ROWS:
-        w.note(f"And {len(rows) - MAX_ROWS} more; `/show` lists them.")
+        w.note(f"And {len(rows) - MAX_ROWS} more; `{order(view, 'show')}` lists them.")
 
 
 def experiment(w: Writer, view: ClaimView) -> None:
@@ -140,7 +145,9 @@ def experiment(w: Writer, view: ClaimView) -> None:
         w.note(f"Experiment {waiting.id} ({waiting.spec.protocol}, {waiting.spec.profile}) is {waiting.state.value}.")
     if not rows and not views:
         why = view.dossier.no_experiment_because or "none was asked for yet"
-        w.note(f"No experiment of ours is held for this claim: {short(why, 200)}. `/experiment` runs one.")
+        w.note(
+            f"No experiment of ours is held for this claim: {short(why, 200)}. `{order(view, 'experiment')}` runs one."
+        )
 
 
 def _controls(w: Writer, shown: ExperimentView, row: Row) -> None:
@@ -208,7 +215,7 @@ def mind(w: Writer, view: ClaimView) -> None:
     if view.read_first:
         w.finding("Sooner than that: a person's word on the stances that the judge was not sure of.", view.read_first)
     if not any(isinstance(r.evidence, ExperimentEvidence) for r in view.rows):
-        w.note("An experiment of ours would add to either side; none is held. `/experiment` runs one.")
+        w.note(f"An experiment of ours would add to either side; none is held. `{order(view, 'experiment')}` runs one.")
 
 
 def tipping(view: ClaimView, verdict: Verdict, stance: Stance, most: int = 8) -> tuple[int, VerdictKind] | None:

@@ -16,6 +16,9 @@ ENOUGH = 0.34
 """Share of a question's telling words that a claim must have; set on the questions of the tests, which name both
 claims that are held and things that are not."""
 
+NEAR = 0.34
+"""Share from which a claim is named as the nearest to a question that no claim bears on: less is chance."""
+
 CLEAR = 0.6
 """Share from which a claim is taken for the one that is meant; below it the answer says that it is the nearest."""
 
@@ -64,6 +67,8 @@ class Topic(NamedTuple):
     """best first; empty when no held claim bears on it"""
     nearest: Claim | None = None
     """the closest claim when none bears on it"""
+    shared: tuple[str, ...] = ()
+    """words of the question that the closest claim has"""
     paper_ids: tuple[str, ...] = ()
     """held papers that it names"""
     evidence_ids: tuple[str, ...] = ()
@@ -89,7 +94,10 @@ def find_topic(store: Store, question: str, claims: Sequence[Claim]) -> Topic:
         return Topic((), paper_ids=papers, silent=True)
     good = [claim for share, strong, claim in ranked if strong and share >= ENOUGH]
     if not good:
-        return Topic((), nearest=ranked[0][2] if ranked and ranked[0][0] >= ENOUGH / 2 else None, paper_ids=papers)
+        near = ranked[0][2] if ranked and ranked[0][0] >= NEAR else None
+        had = telling_words(searchable(near)) if near else frozenset()
+        shared = [w for w in dict.fromkeys(_TOKEN.findall(rest)) if content(w) & had]
+        return Topic((), nearest=near, shared=tuple(shared[:4]), paper_ids=papers)
     best = max(share for share, strong, _ in ranked if strong)
     close = tuple(c for s, strong, c in ranked if strong and s >= max(ENOUGH, CLOSE * best))
     had = telling_words(searchable(close[0]))

@@ -3,7 +3,7 @@
 from datetime import date
 
 from agent.chat.days import Days, How, Window, window
-from agent.chat.parts import unlooked
+from agent.chat.parts import order, unlooked
 from agent.chat.say import Writer
 from claims.evidence import Stance
 from claims.report import numbers
@@ -63,7 +63,7 @@ def _told(w: Writer, view: ClaimView, stances: tuple[Stance, ...], span: Window)
         for row in rows[:MAX_ROWS]:
             w.evidence_line(row)
         if len(rows) > MAX_ROWS:
-            w.note(f"{len(rows) - MAX_ROWS} more that {VERBS[stance][1]} it: `/show` lists them.")
+            w.note(f"{len(rows) - MAX_ROWS} more that {VERBS[stance][1]} it: `{order(view, 'show')}` lists them.")
     older = {stance: [r for r in rows if r.on < span.first] for stance, rows in found.items()}
     if any(older.values()):
         told = " and ".join(
@@ -79,7 +79,8 @@ def _told(w: Writer, view: ClaimView, stances: tuple[Stance, ...], span: Window)
     if span.why:
         w.note(span.why)
     if not view.dossier.searches:
-        w.note("No search for this claim is on record, so that nothing found means nothing here. `/retest` looks.")
+        look = order(view, "retest")
+        w.note(f"No search for this claim is on record, so that nothing found means nothing here. `{look}` looks.")
     unlooked(w, view)
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from agent.chat.reply import Reply, Sentence
     from agent.llm import ChatModel
     from agent.settings import Settings
+    from claims.clock import Clock
+    from claims.store import Store
 
 NO_MODEL = "no language model is asked: answers are put together from the store (set RETEST_LLM to have one)"
 
@@ -18,11 +20,16 @@ NO_MODEL = "no language model is asked: answers are put together from the store 
 @click.command("ask")
 @click.argument("question", nargs=-1, required=True)
 @click.option("--no-llm", is_flag=True, help="Answer from the store alone, even where a model is configured.")
+@click.option("--yes", is_flag=True, help="Start what /retest or /experiment would ask about.")
 @json_option
 @click.pass_context
-def ask(ctx: click.Context, question: tuple[str, ...], no_llm: bool, as_json: bool) -> int:
-    """Answer one QUESTION about the claims that are held, with citations. Exit code 1: no held claim bears on it."""
+def ask(ctx: click.Context, question: tuple[str, ...], no_llm: bool, yes: bool, as_json: bool) -> int:
+    """Answer one QUESTION about the claims that are held, with citations. Exit code 1: no held claim bears on it.
+
+    Also does one of the conversation's commands: /show CLAIM, /retest CLAIM, /experiment CLAIM.
+    """
     set_up_logging(ctx.obj["debug"])
+    from agent.chat.intents import wanted_action
     from agent.settings import load_settings
     from agent.wiring import open_store
     from claims.clock import SystemClock
@@ -33,6 +40,9 @@ def ask(ctx: click.Context, question: tuple[str, ...], no_llm: bool, as_json: bo
     settings = load_settings()
     clock = SystemClock()
     with open_store(settings, clock) as store:
+        if text.startswith("/") or wanted_action(text):
+            reply = ordered(store, text, settings, clock, yes=yes, as_json=as_json)
+            return 0 if reply.held else 1
         model = chat_model(settings, wanted=not no_llm)
         if model is None:
             from agent.chat.answer import ask as ask_store
@@ -53,6 +63,26 @@ def ask(ctx: click.Context, question: tuple[str, ...], no_llm: bool, as_json: bo
     elif model is None:
         console(stderr=True).print(NO_MODEL, soft_wrap=True)
     return 0 if reply.held else 1
+
+
+def ordered(store: "Store", order: str, settings: "Settings", clock: "Clock", *, yes: bool, as_json: bool) -> "Reply":
+    """Do one of the conversation's commands in a conversation of its own, which is not kept."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    from agent.act import OneClaim
+    from agent.chat.graph import ChatParts, Conversation
+
+    actions = OneClaim(store, settings, clock, watch=show_step)
+    parts = ChatParts(store, clock, actions=actions, on_sentence=say_nothing if as_json else show_sentence)
+    # Standard output is the document's with --json, so that nothing can be asked there.
+    reply = Conversation(parts, InMemorySaver(), "ask").say(
+        order, approve=lambda q: yes or (not as_json and approve(q))
+    )
+    if as_json:
+        print_json(reply.model_dump(mode="json"))
+    else:
+        show_end(reply)
+    return reply
 
 
 @click.command("chat")

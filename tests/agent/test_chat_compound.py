@@ -65,6 +65,15 @@ def test_which_is_better_supported_is_a_comparison(filled: Store) -> None:
     assert "0 contradict it" in said_on(reply, ALIKE)
 
 
+def test_a_claim_that_shares_next_to_nothing_is_not_called_the_nearest(filled: Store) -> None:
+    far = ask(filled, "Does quantization of small models hurt reasoning?", CLOCK).text()
+    assert "I do not hold a claim on that." in far
+    assert "nearest" not in far
+    near = ask(filled, "Is alignment brittle?", CLOCK)
+    assert not near.held
+    assert "The nearest that is held, which shares only “alignment”" in near.text()
+
+
 def test_a_question_is_cut_where_another_begins() -> None:
     assert clauses("Does A hold, and what about B? Since when?") == ["Does A hold", "what about B", "Since when"]
     assert clauses("Does DPO on correct and incorrect calls beat SFT?") == [

@@ -63,6 +63,24 @@ def test_ask_with_json_is_one_document_and_what_is_not_held_ends_with_code_1(hom
     assert retest(home, "ask", " ").returncode == 2
 
 
+def test_ask_does_the_conversations_commands_and_starts_nothing_without_a_yes(home: Path) -> None:
+    shown = retest(home, "ask", "/show", "few-examples")
+    assert shown.returncode == 0, shown.stderr
+    assert "Verdict: overturned" in shown.stdout
+    asked = retest(home, "ask", "/experiment LIMA", given="n\n")
+    assert (asked.returncode, asked.stdout.count("few-examples? [y/N]")) == (0, 1)
+    assert "Not started." in asked.stdout
+    document = json.loads(retest(home, "ask", "--json", "/retest LIMA").stdout)
+    assert [s["text"] for s in document["sentences"]] == ["Not started."]
+    assert retest(home, "ask", "/experiment coffee").returncode == 1
+
+
+def test_ask_with_yes_starts_what_a_command_asks_about(home: Path) -> None:
+    done = retest(home, "ask", "--yes", "/retest models-alike", RETEST_ARXIV_URL="http://127.0.0.1:9")
+    assert "Not started." not in done.stdout
+    assert "models-alike" in done.stdout or "could not" in done.stdout.lower(), done.stdout
+
+
 def test_ask_with_a_model_checks_what_it_says(home: Path) -> None:
     pytest.importorskip("langchain")
     with chat_server(lambda body: "LIMA is refuted by arXiv:2501.12345. [ev-deadbeef0000]") as server:
