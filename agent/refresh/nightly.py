@@ -15,10 +15,10 @@ from agent.observe.spans import span
 from agent.refresh.beat import LEASE_S, Beat
 from agent.refresh.news import harvest_once, ready_index
 from agent.refresh.night import Night, NightWish, judge_name, patiently
-from agent.refresh.plan import Due, NightPlan, plan_night
+from agent.refresh.plan import NOTHING, Due, NightPlan, plan_night
 from agent.refresh.seeds import add_seeds
 from agent.refresh.state import first_state, is_gone
-from agent.refresh.tell import tell
+from agent.refresh.tell import tell, told_before
 from agent.refresh.visit import go_over
 from agent.sources.pacing import Pace
 from claims.digest import Digest, Problem
@@ -54,6 +54,7 @@ def refresh(
     """Go over every due claim, and give the digest, which is stored too.
 
     A second call for the same day changes nothing, judges nothing and gives the same digest, unless something came in.
+    Once a later day was told, it stays as it is.
     pace: waits before each request to arXiv. Raises StoreError when the night itself can neither be begun nor be told.
     """
     started = time.monotonic()
@@ -79,12 +80,15 @@ def refresh(
 def begin(wish: NightWish, parts: Parts, index: PaperIndex, *, sleep: Callable[[float], None] = time.sleep) -> Night:
     """Begin a night, or take up the one that was begun for this day. Raises StoreFull, StoreLocked."""
     store = parts.store
-    patiently(lambda: store.begin_night(wish.until, first_state(store).model_dump_json()), sleep)
+    patiently(lambda: store.begin_night(wish.until, first_state(store, wish.until).model_dump_json()), sleep)
     return Night(wish, parts, index, sleep)
 
 
 def look(night: Night, pace: Pace) -> Work:
     """Harvest, and plan what the night goes over. Raises StoreFull."""
+    if told_before(night) is not None:
+        log.warning("the night of %s was told, and a later one followed: it stays as it is", night.wish.until)
+        return Work(NOTHING, [], 0)
     night.begin_round()
     harvest_once(night, pace=pace, sleep=night.sleep)
     night.can_match = ready_index(night)

@@ -52,6 +52,10 @@ class NightPlan(NamedTuple):
         return is_done(care, night, self.checked_to)
 
 
+NOTHING = NightPlan(due=[], done=[], paused=[], changes={}, checked_to=None, seen_to=None)
+"""The plan of a night that has nothing to do."""
+
+
 def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0) -> NightPlan:
     """Plan a night: papers up to that day count. A claim is matched in full again after `due_days` days.
 

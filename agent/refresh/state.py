@@ -82,11 +82,19 @@ def state_of(night: HeldNight) -> NightState:
     return NightState.model_validate_json(night.state)
 
 
-def first_state(store: Store) -> NightState:
-    """Give the state that a night begins with: news is what came after the last digest."""
-    for last in store.nights(limit=1):
-        return NightState(marks=state_of(last).end_marks or store.marks(), since=last.night)
-    return NightState(marks=store.marks())
+def first_state(store: Store, until: date) -> NightState:
+    """Give the state that the night of a day begins with: news is what came after the digest that was told last."""
+    last = store.told_last(besides=until)
+    marks = (state_of(last).end_marks if last else None) or store.marks()
+    return NightState(marks=marks, since=next((held.night for held in store.nights(limit=1, before=until)), None))
+
+
+def news_marks(store: Store, night: HeldNight) -> Marks:
+    """Give the marks behind which a night's news lies: no longer what another night told while it was broken off."""
+    begun = state_of(night).marks
+    other = store.told_last(besides=night.night) if night.digest is None else None
+    told = (state_of(other).end_marks if other else None) or {}
+    return {name: max(at, told.get(name, 0)) for name, at in begun.items()}
 
 
 def holder() -> str:

@@ -3,7 +3,7 @@
 import time
 
 from agent.refresh.night import Night, judge_name, patiently
-from agent.refresh.state import MOST_PROBLEMS, NightState, state_of
+from agent.refresh.state import MOST_PROBLEMS, NightState, news_marks, state_of
 from claims.digest import Digest, Problem, Waiting, read_digest
 from claims.errors import StoreFull
 
@@ -18,6 +18,8 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
     marks = store.marks()
     held = store.night(until)
     assert held is not None
+    if (told := told_before(night)) is not None:
+        return told
     state = state_of(held)
     done = sum(care.refreshed_on == until for care in store.care().values())
     state = state.model_copy(update={"left": left, "seconds": state.seconds + time.monotonic() - started})
@@ -31,7 +33,7 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
     digest = read_digest(
         store,
         until,
-        state.marks,
+        news_marks(store, held),
         judge=judge_name(night.parts.judge),
         since=state.since,
         problems=problems,
@@ -55,6 +57,18 @@ def tell(night: Night, started: float, *, left: int, stopped: str | None) -> Dig
         unstored = Problem(where="the store", what=f"this digest could not be stored: {exc}")
         return digest.model_copy(update={"problems": (*digest.problems, unstored)})
     return digest
+
+
+def told_before(night: Night) -> Digest | None:
+    """Give the digest of a night that was told and that a later one followed: it stays as it is; None for others.
+
+    What it left over, the later night took up.
+    """
+    held = night.store.night(night.wish.until)
+    newest = next(iter(night.store.nights(limit=1)), None)
+    if held is None or held.digest is None or newest is None or newest.night <= held.night:
+        return None
+    return Digest.model_validate_json(held.digest)
 
 
 def _waiting(state: NightState) -> tuple[Waiting, ...]:

@@ -202,11 +202,20 @@ class NightShelf:
             row = connection.execute(sa.select(NIGHTS).where(NIGHTS.c.night == night)).one_or_none()
             return None if row is None else _night(row)
 
-    def nights(self, limit: int = 30) -> list[HeldNight]:
-        """Give the finished refreshes, newest first."""
+    def nights(self, limit: int = 30, *, before: date | None = None) -> list[HeldNight]:
+        """Give the finished refreshes by their day, newest first. before: only those of earlier days."""
         query = sa.select(NIGHTS).where(NIGHTS.c.finished_at.is_not(None))
+        if before is not None:
+            query = query.where(NIGHTS.c.night < before)
         with self.door.reading() as connection:
-            return [_night(row) for row in connection.execute(query.order_by(NIGHTS.c.finished_at.desc()).limit(limit))]
+            return [_night(row) for row in connection.execute(query.order_by(NIGHTS.c.night.desc()).limit(limit))]
+
+    def told_last(self, *, besides: date) -> HeldNight | None:
+        """Give the refresh that was finished last, whatever its day, but one day's; None when there is none."""
+        query = sa.select(NIGHTS).where(NIGHTS.c.finished_at.is_not(None), NIGHTS.c.night != besides)
+        with self.door.reading() as connection:
+            row = connection.execute(query.order_by(NIGHTS.c.finished_at.desc()).limit(1)).one_or_none()
+            return None if row is None else _night(row)
 
     def take_leases(
         self, names: Sequence[str], holder: str, *, seconds: float, at_most: int, is_gone: Callable[[str], bool]

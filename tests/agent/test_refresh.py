@@ -377,6 +377,35 @@ def test_a_digest_is_held_for_every_night(library: Library) -> None:
     assert held == told[::-1]
 
 
+def test_an_earlier_night_that_is_run_again_stays_as_it_was_told(library: Library) -> None:
+    first = library.night(FIRST)
+    library.at(SECOND).put(*(paper_about("curated", "Contradicts", n) for n in range(10, 14)))
+    second = library.night(SECOND)
+    library.store.put_claim(claim_about("retrieved"))
+    library.put(*(paper_about("curated", "Contradicts", n) for n in range(20, 24)))
+    judge = StatedJudge()
+    assert library.at(THIRD).night(FIRST, judge) == first
+    assert judge.read == []
+    held = library.store.nights()
+    assert [Digest.model_validate_json(night.digest or "") for night in held] == [second, first]
+    third = library.night(THIRD)
+    assert third.since == SECOND
+    assert [c.claim_id for c in third.first] == [claim_about("retrieved").id]
+
+
+def test_an_earlier_night_that_is_made_up_later_is_not_the_last_one_and_tells_nothing_twice(library: Library) -> None:
+    library.store.begin_night(SECOND, first_state(library.store, SECOND).model_dump_json())  # and was killed
+    library.at(THIRD).put(*(paper_about("curated", "Supports", n) for n in range(10, 14)))
+    told = library.night(THIRD)
+    assert told.first
+    for day in (FIRST, SECOND):
+        made_up = library.night(day)
+        assert (made_up.is_quiet, made_up.cost.pairs_judged) == (True, 0)
+        assert made_up.since is None
+    assert [night.night for night in library.store.nights()] == [THIRD, SECOND, FIRST]
+    assert library.at(FOURTH).night(FOURTH).since == THIRD
+
+
 def test_a_disk_that_fills_up_ends_the_night_with_a_digest_that_says_so(library: Library) -> None:
     store = library.store
 
@@ -425,7 +454,7 @@ def test_a_night_in_which_everything_fails_lists_so_many_problems_and_says_that_
     library: Library,
 ) -> None:
     library.night(FIRST)
-    library.store.begin_night(SECOND, first_state(library.store).model_dump_json())
+    library.store.begin_night(SECOND, first_state(library.store, SECOND).model_dump_json())
     many = [Problem(where="claim", what="no", claim_id=f"other-{n:06d}") for n in range(MOST_PROBLEMS)]
     library.store.change_night(
         SECOND,
