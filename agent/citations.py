@@ -58,6 +58,8 @@ _ID_FIELDS = (
     "arxivid",
     "arxiv_id",
     "archive_id",
+    "archive_location",
+    "number",
     "id",
     "doi",
     "url",
@@ -66,7 +68,7 @@ _ID_FIELDS = (
     "volume",
     "note",
 )
-_VENUE_FIELDS = ("journal", "booktitle", "journaltitle", "venue", "conference")
+_VENUE_FIELDS = ("journal", "booktitle", "journaltitle", "venue", "conference", "container-title", "publicationtitle")
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
@@ -133,8 +135,11 @@ def read_jsonl(text: str, *, origin: str = "the file") -> CitationFile:
     problems: list[CitationProblem] = []
     for line, raw, record in _records(text):
         if isinstance(record, dict):
-            fields = {str(k).lower(): v for k, v in record.items() if v is not None}
-            key = next((str(fields[k]) for k in ("key", "bibtex_key", "citation_id") if fields.get(k)), None)
+            fields = _plain({str(k).lower(): v for k, v in record.items() if v is not None})
+            key = next(
+                (str(fields[k]) for k in ("key", "bibtex_key", "citation_id", "citation-key", "id") if fields.get(k)),
+                None,
+            )
             citations.append(Citation(key, _anchor(fields, line, problems)))
         else:
             why = record if isinstance(record, str) else "not a JSON object"
@@ -143,6 +148,33 @@ def read_jsonl(text: str, *, origin: str = "the file") -> CitationFile:
         first = f" (line {problems[0].line}: {problems[0].why})" if problems else ""
         raise UnreadableDocument(f"{origin} holds no readable citation{first}")
     return CitationFile(citations, problems)
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Bring a record of CSL-JSON, Crossref or Zotero into plain fields; any other stays as it is."""
+    for name in ("title", *_VENUE_FIELDS):
+        if isinstance(value := fields.get(name), list):
+            fields[name] = value[0] if value else None
+    if "author" not in fields and isinstance(creators := fields.get("creators"), list):
+        fields["author"] = [
+            c for c in creators if not isinstance(c, dict) or c.get("creatorType", "author") == "author"
+        ]
+    if "date" not in fields:
+        found = next((fields[k] for k in ("issued", "published") if fields.get(k)), None)
+        if found is not None:
+            fields["date"] = _csl_date(found)
+    return fields
+
+
+def _csl_date(value: object) -> str:
+    """Write a date of CSL-JSON (`{"date-parts": [[2023, 5, 18]]}`, `raw`, `literal`) as ISO; text stays as it is."""
+    if not isinstance(value, dict):
+        return str(value)
+    parts = value.get("date-parts")
+    first = parts[0] if isinstance(parts, list) and parts else None
+    if isinstance(first, list) and first and all(str(p).isdigit() for p in first):
+        return "-".join(f"{int(p):02}" for p in first[:3])
+    return str(value.get("raw") or value.get("literal") or "")
 
 
 def _records(text: str) -> list[tuple[int, str, object]]:
@@ -234,10 +266,33 @@ def _date_of(fields: dict[str, Any]) -> StatedDate | None:
     return None
 
 
+_NAME_PARTS = (
+    ("given", "non-dropping-particle", "family", "suffix"),  # CSL-JSON, Crossref
+    ("firstName", "lastName"),  # Zotero
+    ("first", "middle", "last"),
+)
+
+
+def _name_of(value: object) -> str:
+    """Write an author of a JSON record as one name, whichever way its parts are called; empty when it has none."""
+    if not isinstance(value, dict):
+        return str(value or "")
+    whole = next((value[k] for k in ("name", "literal", "fullName") if value.get(k)), None)
+    if whole:
+        return str(whole)
+    spelled = (
+        " ".join(" ".join(map(str, p)) if isinstance(p := value.get(k), list) else str(p) for k in keys if value.get(k))
+        for keys in _NAME_PARTS
+    )
+    return next(filter(None, spelled), "")
+
+
 def _authors_of(value: object) -> tuple[str, ...]:
     """Part an author field into names: a list, BibTeX's `and`, semicolons, or plain commas."""
+    if isinstance(value, dict):
+        value = [value]
     if isinstance(value, list):
-        names = [str(v.get("name") if isinstance(v, dict) else v) for v in value]
+        names = [_name_of(v) for v in value]
         return tuple(" ".join(n.split()) for n in names if n.strip())
     text = " ".join(str(value or "").split())
     if re.search(r"\sand\s", text) or text.count(",") <= 1:

@@ -5,6 +5,7 @@ check* (`unchecked`) are three things. What a source could not answer is written
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from agent.agreement import (
     check_authors,
@@ -21,9 +22,10 @@ from agent.agreement import (
 from agent.errors import Final, Retryable
 from agent.sources.source import LookedUp, PaperSource
 from claims.claim import Anchor, Claim
+from claims.clock import SystemClock
 from claims.errors import CouldNotLook, StoreError
 from claims.grounding import Grounding, GroundingStatus, Problem
-from claims.ids import ClaimId
+from claims.ids import ArxivId, ClaimId
 from claims.inquiry import Inquiry
 from claims.paper import Paper, Source
 from claims.ties import telling_words
@@ -40,9 +42,14 @@ _CLEARLY_BETTER = 1.5
 """of several papers with one name, the claim must share this much more with the first than with the second"""
 
 
-def ground(anchor: Anchor, sources: Sequence[PaperSource], *, claim: Claim | None = None) -> Grounding:
-    """Check one citation against the sources, in their order. Never raises for what a source could not do."""
-    return _Session(sources).ground(anchor, claim)
+def ground(
+    anchor: Anchor, sources: Sequence[PaperSource], *, claim: Claim | None = None, today: date | None = None
+) -> Grounding:
+    """Check one citation against the sources, in their order. Never raises for what a source could not do.
+
+    today: the day in UTC after whose month no id was given out yet; the clock's when None.
+    """
+    return _Session(sources, today).ground(anchor, claim)
 
 
 def ground_all(anchors: Sequence[Anchor], sources: Sequence[PaperSource]) -> list[Grounding]:
@@ -96,8 +103,9 @@ def ungrounded(claim: Claim, related: Sequence[Anchor] = ()) -> Grounding:
 class _Session:
     """The sources with what they already said, so that each is asked once for many ids."""
 
-    def __init__(self, sources: Sequence[PaperSource]) -> None:
+    def __init__(self, sources: Sequence[PaperSource], today: date | None = None) -> None:
         self._sources = sources
+        self._today = today or SystemClock().now().date()
         self._said: dict[Source, dict[str, Paper | bool]] = {}
         """source to id to its paper, False for a real miss, True for `cannot tell`"""
         self._failed: dict[Source, str] = {}
@@ -168,6 +176,8 @@ class _Session:
                 return compare(anchor, answer, claim_id=claim_id, how=how, looked_in=looked, could_not_look=failed)
             if answer is False:
                 missed_by.append(source.name)
+        if ArxivId.parse(wanted).month > (self._today.year, self._today.month):
+            return _of_the_future(anchor, wanted, claim_id, looked, failed)
         if missed_by:
             status, how = GroundingStatus.NOT_FOUND, f"{' and '.join(missed_by)} answered and has no {wanted}"
         elif looked:
@@ -228,6 +238,23 @@ class _Session:
             looked_in=tuple(looked),
             could_not_look=failed,
         )
+
+
+def _of_the_future(
+    anchor: Anchor, wanted: str, claim_id: ClaimId | None, looked: Sequence[str], failed: dict[str, str]
+) -> Grounding:
+    """Say that an id is made up: it names a month that is still to come, and no source holds it."""
+    year, month = ArxivId.parse(wanted).month
+    why = f"{wanted} would be an id of {year}-{month:02}, which is still to come"
+    return Grounding(
+        anchor=anchor,
+        claim_id=claim_id,
+        status=GroundingStatus.MALFORMED,
+        problems=(Problem(field="id", stated=wanted, actual="", message=why),),
+        how="no id of that month was given out yet",
+        looked_in=tuple(looked),
+        could_not_look=failed,
+    )
 
 
 def _choose(title: str, papers: Sequence[Paper], claim: Claim | None) -> tuple[Paper | None, str]:

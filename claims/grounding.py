@@ -20,7 +20,7 @@ class GroundingStatus(StrEnum):
     NOT_FOUND = "not_found"
     """a source that would have it answered, and does not"""
     MALFORMED = "malformed"
-    """what was given is not an arXiv id"""
+    """what was given is not an arXiv id: its form, or a month that is still to come"""
     UNCHECKED = "unchecked"
     """no source that could tell was reached"""
 

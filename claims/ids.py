@@ -18,12 +18,19 @@ from claims.errors import MalformedId
 
 _NEW = r"(?P<yy>\d{2})(?P<mm>0[1-9]|1[0-2])\.(?P<number>\d{4,5})"
 _OLD = r"(?P<archive>[a-z]+(?:-[a-z]+)?)(?:\.[A-Z]{2})?/(?P<old>\d{2}(?:0[1-9]|1[0-2])\d{3})"
-_ID = re.compile(rf"(?:{_NEW}|{_OLD})(?:v(?P<version>[1-9]\d{{0,2}}))?", re.ASCII)
+_ID = re.compile(rf"(?:{_NEW}|{_OLD})(?:[vV](?P<version>[1-9]\d{{0,2}}))?", re.ASCII)
 _PREFIX = re.compile(
-    r"^(?:\s*(?:https?://)?(?:www\.|export\.)?arxiv\.org/(?:abs|pdf|html|format)/|\s*arxiv\s*:\s*|"
-    r"\s*(?:https?://)?(?:dx\.)?doi\.org/10\.48550/arxiv\.|\s*oai:arXiv\.org:)",
+    r"(?:(?:https?://)?(?:[\w.-]+\.)?(?:arxiv\.org|alphaxiv\.org|ar5iv\.org)/(?:abs|pdf|html|format)/|"
+    r"(?:https?://)?(?:www\.)?huggingface\.co/papers/|(?:https?://)?(?:dx\.)?(?:doi\.org/)?10\.48550/arxiv\.|"
+    r"doi\s*:\s*|oai\s*:\s*arXiv\.org\s*:\s*|arxiv\s*:\s*|arxiv\s+|abs/)",
     re.IGNORECASE,
 )
+_AROUND = " \t\r\n\"'<>(){}`.,;:!*_’”“‘"
+"""What sentences and markup leave around an id."""
+_LONGEST = 500
+"""Characters of an address with an id in it; more are a text."""
+_CATEGORY = re.compile(r"\s*\[[a-z-]+(?:\.[A-Za-z-]+)?\]?$")
+"""arXiv's own way to cite: `arXiv:2305.11206 [cs.CL]`."""
 _IN_TEXT = re.compile(rf"(?<![\w.\-/])(?:{_ID.pattern})(?![\w]|\.\d)", re.ASCII)
 _AFTER_PREFIX = re.compile(
     rf"(?:arxiv\.org/(?:abs|pdf|html|format)/|arxiv\s*:\s*|10\.48550/arxiv\.)(?:{_ID.pattern})(?![\w]|\.\d)",
@@ -53,11 +60,30 @@ class ArxivId:
         """The abstract page."""
         return f"https://arxiv.org/abs/{self}"
 
+    @property
+    def month(self) -> tuple[int, int]:
+        """Year and month in which it was given out."""
+        digits = self.base.rpartition("/")[2]
+        yy = int(digits[:2])
+        return (1900 if "/" in self.base and yy > 90 else 2000) + yy, int(digits[2:4])
+
     @classmethod
     def parse(cls, text: str) -> "ArxivId":
-        """Read one id, bare or inside an arXiv URL, `arXiv:` prefix or arXiv DOI. Raises MalformedId."""
-        bare = _PREFIX.sub("", text, count=1).strip()
-        bare = bare.removesuffix(".pdf")
+        """Read one id as people paste it: bare, in an address or DOI of arXiv, behind `arXiv:`, in a sentence's marks.
+
+        Raises MalformedId.
+        """
+        bare = text.strip(_AROUND)
+        if len(bare) > _LONGEST:
+            raise MalformedId(text)
+        bare = _CATEGORY.sub("", bare).strip(_AROUND + "[]")
+        is_address = False
+        while prefix := _PREFIX.match(bare):
+            is_address = is_address or "/" in prefix[0]
+            bare = bare[prefix.end() :].lstrip(_AROUND)
+        if is_address:
+            bare = re.split(r"[?#]", bare, maxsplit=1)[0].rstrip("/")
+        bare = re.sub(r"\.pdf$", "", bare, flags=re.IGNORECASE)
         match = _ID.fullmatch(bare)
         found = _from_match(match) if match else None
         if found is None:
@@ -90,6 +116,8 @@ def _from_match(match: re.Match[str]) -> ArxivId | None:
             return None
         return ArxivId(f"{match['yy']}{match['mm']}.{match['number']}", version)
     archive = match["archive"].lower()
+    if 703 < int(match["old"][:4]) < 9107:
+        return None
     return ArxivId(f"{archive}/{match['old']}", version) if archive in _ARCHIVES else None
 
 

@@ -122,6 +122,63 @@ def test_json_lines_give_what_they_state() -> None:
     assert read.problems == []
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {  # CSL-JSON, as Zotero and Pandoc write it
+            "id": "zhou2023",
+            "type": "article",
+            "title": "LIMA: Less Is More for Alignment",
+            "author": [{"family": "Zhou", "given": "Chunting"}, {"literal": "Pengfei Liu"}],
+            "issued": {"date-parts": [[2023, 5, 18]]},
+            "number": "arXiv:2305.11206",
+        },
+        {  # Crossref
+            "key": "zhou2023",
+            "title": ["LIMA: Less Is More for Alignment"],
+            "author": [{"given": "Chunting", "family": "Zhou", "sequence": "first"}, {"name": "Pengfei Liu"}],
+            "issued": {"date-parts": [["2023", "05", "18"]]},
+            "DOI": "10.48550/ARXIV.2305.11206",
+            "container-title": [],
+        },
+        {  # Zotero's own
+            "citation-key": "zhou2023",
+            "title": "LIMA: Less Is More for Alignment",
+            "creators": [
+                {"creatorType": "author", "firstName": "Chunting", "lastName": "Zhou"},
+                {"creatorType": "author", "name": "Pengfei Liu"},
+                {"creatorType": "editor", "firstName": "Some", "lastName": "Editor"},
+            ],
+            "date": "2023-05-18",
+            "url": "https://arxiv.org/abs/2305.11206",
+        },
+    ],
+)
+def test_records_of_reference_managers_are_read(record: dict[str, object]) -> None:
+    (citation,) = read_citations(json.dumps([record])).citations
+    anchor = citation.anchor
+    assert (citation.key, anchor.arxiv_id) == ("zhou2023", "2305.11206")
+    assert anchor.stated_title == "LIMA: Less Is More for Alignment"
+    assert anchor.stated_authors == ("Chunting Zhou", "Pengfei Liu")
+    assert (str(anchor.stated_date), anchor.stated_venue) == ("2023-05-18", None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["author", "authors", "creators", "title", "issued", "id", "container-title", "number"]),
+        st.recursive(
+            st.none() | st.integers() | st.text(max_size=8),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["family", "given", "date-parts"]), inner)
+            ),
+        ),
+    )
+)
+def test_a_record_of_any_shape_is_read_or_told(record: dict[str, object]) -> None:
+    read_citations(json.dumps([record]))
+
+
 def test_a_broken_line_is_named_and_the_others_are_read() -> None:
     read = read_jsonl('{"arxiv_id": "2305.11206"}\n{"arxiv_id": \n\n[1]\n')
     assert len(read.citations) == 1

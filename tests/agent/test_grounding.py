@@ -268,6 +268,20 @@ def test_a_malformed_id_is_said_to_be_one_and_never_looked_up() -> None:
     assert (said.status, source.calls) == (GroundingStatus.MALFORMED, [])
 
 
+@pytest.mark.parametrize("failure", [None, SourceUnreachable("arXiv", "no route")])
+def test_an_id_of_a_month_to_come_is_made_up_whatever_could_be_asked(failure: Exception | None) -> None:
+    sources = [ListSource([], name=Source.ARXIV, failure=failure)]
+    said = ground(Anchor(arxiv_id="2406.00001"), sources, today=date(2024, 5, 31))
+    assert (said.status, fields(said)) == (GroundingStatus.MALFORMED, ["id"])
+    assert "2024-06, which is still to come" in said.problems[0].message
+    now = ground(Anchor(arxiv_id="2405.00001"), sources, today=date(2024, 5, 31))
+    assert now.status is not GroundingStatus.MALFORMED
+
+
+def test_a_paper_that_a_source_holds_is_real_whatever_the_clock_says() -> None:
+    assert ground(cite(), [ListSource(ALL)], today=date(2001, 1, 1)).status is GroundingStatus.OK
+
+
 def test_a_short_name_is_resolved_to_the_paper_whose_title_it_leads() -> None:
     echo = paper("2309.00001", "A LIMA bean model of alignment")
     said = ground(cite(arxiv_id=None, stated_title="LIMA", stated_date="~2024"), [ListSource([*ALL, echo])])

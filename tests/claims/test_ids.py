@@ -51,11 +51,65 @@ def test_any_text_is_an_id_or_our_own_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "2413.12345", "2410.1234", "0703.1234", "1412.12345", "2410.00000", "foo/1234567", "cs/9913001", "12.5", "v2"],
+    [
+        "",
+        "2413.12345",
+        "2410.1234",
+        "0703.1234",
+        "1412.12345",
+        "2410.00000",
+        "foo/1234567",
+        "cs/9913001",
+        "cs/2712001",
+        "12.5",
+        "v2",
+    ],
 )
 def test_what_arxiv_never_gave_out_is_malformed(bad: str) -> None:
     with pytest.raises(MalformedId):
         ArxivId.parse(bad)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://arxiv.org/abs/2305.11206",
+        "https://arxiv.org/pdf/2305.11206.pdf",
+        "http://www.arxiv.org/html/2305.11206/",
+        "https://arxiv.org/abs/2305.11206?context=cs#refs",
+        "<https://arxiv.org/abs/2305.11206>.",
+        "https://huggingface.co/papers/2305.11206",
+        "https://ar5iv.labs.arxiv.org/html/2305.11206",
+        "10.48550/arXiv.2305.11206",
+        "doi:10.48550/arXiv.2305.11206",
+        "https://doi.org/10.48550/arxiv.2305.11206.",
+        "arXiv:arXiv:2305.11206",
+        "ARXIV: 2305.11206",
+        "arXiv 2305.11206",
+        "arXiv:2305.11206 [cs.CL]",
+        "(arXiv:2305.11206),",
+        "[2305.11206]",
+        "2305.11206;",
+    ],
+)
+def test_an_id_is_read_as_people_paste_it(pasted: str) -> None:
+    assert ArxivId.parse(pasted) == ArxivId("2305.11206")
+
+
+def test_a_version_may_stand_in_capitals() -> None:
+    assert ArxivId.parse("ARXIV:2305.11206V2") == ArxivId("2305.11206", 2)
+
+
+@pytest.mark.parametrize("text", [" " * 300 + "[" * 100_000, "arXiv:" * 100_000, "https://evil.org/abs/2305.11206"])
+def test_a_long_or_foreign_text_is_no_id(text: str) -> None:
+    with pytest.raises(MalformedId):
+        ArxivId.parse(text)
+
+
+def test_an_id_tells_its_month() -> None:
+    assert ArxivId.parse("2305.11206v2").month == (2023, 5)
+    assert ArxivId.parse("hep-th/9901001").month == (1999, 1)
+    assert ArxivId.parse("cs/0601001").month == (2006, 1)
 
 
 @pytest.mark.parametrize(
