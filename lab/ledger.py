@@ -1,6 +1,7 @@
 """The lab's book: which experiments were asked for, and what their runs came to. Plain files, no engine's types.
 
     experiments/<experiment id>.json     the spec, its pre-registration as it was at first, seeds and limits asked for
+    experiments/<id>.completed           the id that the spec got last, when settings of the lab named its model
     runs/<run id>/                       see lab/runs.py
 
 Two experiments of one design share their runs. A run that failed is a result: sending its experiment again does not
@@ -44,6 +45,7 @@ from lab.runs import (
     RunFolder,
     held,
     read_model,
+    write_atomic,
     write_model,
 )
 from lab.summary import Usual, result_of, seconds_left, state_of_all, usual
@@ -72,8 +74,6 @@ class Entry(BaseModel):
     """of the seeds that were asked for last"""
     named_limits: dict[str, int | float] = Field(default_factory=dict)
     """those that somebody named; they hold for seeds that are added later too"""
-    asked_as: tuple[str, ...] = ()
-    """its names before the lab's settings completed its spec"""
     submitted_at: datetime
 
 
@@ -127,7 +127,7 @@ class Ledger:
         spec = runs or submission.spec
         try:
             spec.model_dump_json().encode()
-            name, asked_as = spec.id, submission.spec.id
+            name = spec.id
         except ValueError as exc:
             raise InvalidSpec(f"the specification cannot be written as JSON: {exc}") from exc
         protocol = self._catalogue.find(spec.protocol, spec.protocol_version)
@@ -156,10 +156,11 @@ class Ledger:
                     "n_seeds": max(entry.n_seeds, submission.n_seeds),
                     "limits": Limits.model_validate((usual or Limits()).model_dump() | named),
                     "named_limits": named,
-                    "asked_as": tuple(sorted({*entry.asked_as, asked_as} - {name})),
                 }
             )
-            write_model(self.experiments / f"{spec.id}.json", entry)
+            write_model(self.experiments / f"{name}.json", entry)
+            if submission.spec.id != name:
+                write_atomic(self.experiments / f"{submission.spec.id}.completed", name.encode())
             waiting = []
             for seed in spec.seeds(entry.n_seeds):
                 order, is_begun = self._order(spec.run(seed), entry.limits, retry_failed=retry_failed)
@@ -244,11 +245,8 @@ class Ledger:
         return asked
 
     def entry(self, experiment_id: str) -> Entry:
-        """One experiment, by its name or by the last that was asked for under this one. Raises NoSuchExperiment, or
-        CorruptRunFolder when its file holds something else."""
+        """One experiment, by its own name or the one it was asked for by. Raises NoSuchExperiment, CorruptRunFolder."""
         entry = self._entry(experiment_id)
-        if entry is None:
-            entry = next((one for one in self.entries() if experiment_id in one.asked_as), None)
         if entry is None:
             raise NoSuchExperiment(experiment_id)
         return entry
@@ -256,7 +254,9 @@ class Ledger:
     def _entry(self, experiment_id: str) -> Entry | None:
         if not experiment_id.startswith("exp-") or not experiment_id.removeprefix("exp-").isalnum():
             return None
-        return read_model(self.experiments / f"{experiment_id}.json", Entry)
+        entry = read_model(self.experiments / f"{experiment_id}.json", Entry)
+        completed = self.experiments / f"{experiment_id}.completed"
+        return self._entry(completed.read_text()) if entry is None and completed.is_file() else entry
 
     def entries(self) -> Iterator[Entry]:
         """All experiments whose file can be read, newest first."""

@@ -101,6 +101,11 @@ def test_a_model_replaced_under_its_path_is_another_experiment(serve: Callable[.
     second = lab.send()
     assert first.id != second.id
     assert lab.http.get(f"/experiments/{SMALL.id}").json()["id"] == second.id, "the last that was asked for so"
+    model(tmp_path / "m")
+    assert lab.send().id == first.id
+    assert lab.http.get(f"/experiments/{SMALL.id}").json()["id"] == first.id
+    assert len(lab.http.get("/experiments").json()) == 2
+    model(tmp_path / "m", b"others")
     answer = lab.http.post("/experiments", json={"spec": first.spec.model_dump(mode="json"), "n_seeds": 2})
     assert answer.status_code == 422
     assert "has other content now" in answer.json()["detail"], "its further seeds would be of another model"
