@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     oai_url: str = "https://oaipmh.arxiv.org/oai"
     """The OAI-PMH endpoint that `mirror harvest` reads."""
     categories: tuple[str, ...] = ("cs.CL", "cs.LG", "cs.AI")
-    """arXiv categories that live searches are kept to; empty for all."""
+    """arXiv categories that live searches are kept to; empty for all. The mirror holds what was put into it, of any."""
     http_timeout_s: float = Field(default=20.0, gt=0, le=600)
     """Seconds to wait for an answer of any server."""
     arxiv_gap_s: float = Field(default=3.0, ge=0, le=3600)

@@ -1,6 +1,7 @@
 """`retest search` and `retest mirror`: look for papers, and keep a local mirror of arXiv metadata."""
 
 from dataclasses import asdict
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,12 @@ def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, s
     from agent.fusion import RankedAnswer, fuse
     from agent.settings import load_settings
     from agent.wiring import open_sources, open_store
+    from claims.paper_index.fields import terms_of
     from claims.search import Query
 
-    if not query.strip():
-        raise InputError("the query is empty")
+    if not terms_of(query):
+        raise InputError(f"the query {plain(query, 60)!r} holds no word to search for")
+    check_window(since, until)
     settings = load_settings()
     failures: dict[str, str] = {}
     answers: list[RankedAnswer] = []
@@ -74,6 +77,25 @@ def search(ctx: click.Context, query: str, since: Any, until: Any, limit: int, s
         for place, what in failures.items():
             out.print(f"could not look in {place}: {plain(what, 140)}")
     return 3 if len(failures) == asked else 0
+
+
+ARXIV_BEGAN = date(1991, 8, 14)
+"""https://info.arxiv.org/about: the first day."""
+
+
+def check_window(since: datetime | None, until: datetime | None) -> None:
+    """Refuse a window in which nothing can be, for its empty answer would be taken for *nothing found*.
+
+    Raises InputError.
+    """
+    from claims.clock import SystemClock
+
+    if since and until and since > until:
+        raise InputError(f"--since {since:%Y-%m-%d} is later than --until {until:%Y-%m-%d}")
+    if since and since.date() > SystemClock().now().date():
+        raise InputError(f"--since {since:%Y-%m-%d} is still to come")
+    if until and until.date() < ARXIV_BEGAN:
+        raise InputError(f"--until {until:%Y-%m-%d} is before arXiv began, on {ARXIV_BEGAN:%Y-%m-%d}")
 
 
 @click.group("mirror")
@@ -147,6 +169,7 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
     from agent.sources.oai import harvest as harvest_oai
     from agent.wiring import open_index, open_store, pace
 
+    check_window(since, until)
     settings = load_settings()
     err = console(stderr=True)
 
@@ -165,9 +188,10 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
             pace=pace(store, settings),
             report=report,
         )
+    code = 1 if result.n_unreadable else 0
     if as_json:
         print_json(result.model_dump(mode="json"))
-        return 0
+        return code
     out = console()
     out.print(
         f"{result.n_records:,} records in {result.n_requests} requests: {result.n_new:,} new, "
@@ -177,7 +201,7 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
         out.print(f"set {name}: the next harvest begins with {day or 'the same day again'}")
     for problem in result.problems:
         out.print(f"could not read: {plain(problem, 140)}")
-    return 1 if result.n_unreadable else 0
+    return code
 
 
 @mirror.command("status")
