@@ -149,6 +149,8 @@ class Cost(_Word):
     pairs_judged: int = 0
     unsure: int = 0
     """pairs of those on which the judge would not take a stand, and said so"""
+    not_judged: int = 0
+    """pairs besides those that the judge could not judge"""
     seeds: int = 0
     """that the lab was asked to add"""
     lab_seconds: float = 0.0
@@ -260,7 +262,12 @@ def read_digest(
         withdrawals=_withdrawals(store, news),
         problems=tuple(problems),
         cost=(cost or Cost()).model_copy(
-            update={"pairs_judged": news.n_judged, "unsure": news.n_unsure, "lab_seconds": round(news.lab_seconds, 1)}
+            update={
+                "pairs_judged": news.n_judged,
+                "unsure": news.n_unsure,
+                "not_judged": news.n_not_judged,
+                "lab_seconds": round(news.lab_seconds, 1),
+            }
         ),
     )
 

@@ -86,6 +86,6 @@ def _match(rank: int, paper_id: str, score: float, title: str, held: dict[str, P
     if evidence is None:
         return Match(rank, paper_id, title, score, "not judged", None, "", None)
     a = evidence.assessment
-    stance = "unsure" if a.unsure else a.stance.value
+    stance = "could not be judged" if a.could_not_judge else "unsure" if a.unsure else a.stance.value
     quote = a.quotes[0].text if a.quotes else None
     return Match(rank, paper_id, title, score, stance, a.confidence, a.explanation, quote)

@@ -174,7 +174,8 @@ def _weigh(
         parts.store.add_evidence([evidence_of(claim, paper, given, parts) for paper, given in pairs])
         for paper, given in pairs:
             if given.unsure or given.stance is not Stance.NEUTRAL:
-                said = "unsure" if given.unsure else given.stance.value
+                unsure = "could not be judged" if given.could_not_judge else "unsure"
+                said = unsure if given.unsure else given.stance.value
                 log.info("%s: %s", paper.id, said, extra={"ids": {"paper": paper.id}})
         n += len(some)
     if papers:

@@ -131,14 +131,15 @@ def _escaped(text: str) -> str:
 def cost(d: Digest) -> str:
     """Say in one sentence what a night took."""
     c = d.cost
-    unsure = f" (unsure of {c.unsure:,}: see `retest judge CLAIM`)" if c.unsure else ""
+    doubt = f" (unsure of {c.unsure:,}: see `retest judge CLAIM`)" if c.unsure else ""
+    doubt += f", {c.not_judged:,} could not be judged" if c.not_judged else ""
     left = f", {count(c.left, 'due claim')} left for the next night" if c.left else ""
     seeds = f", {count(c.seeds, 'seed')} asked of the lab" if c.seeds else ""
     lab = f"; {c.lab_seconds:.1f} s of work at the lab" if c.lab_seconds else ""
     return (
         f"{count(c.claims, 'claim')} gone over{left}; {count(c.requests, 'request')} to arXiv gave "
         f"{count(c.records, 'record')} ({count(c.new_papers, 'new paper')}, {c.changed_papers:,} changed); "
-        f"{count(c.pairs_judged, 'claim-paper pair')} judged since the last digest by judge {d.judge}{unsure}{seeds}"
+        f"{count(c.pairs_judged, 'claim-paper pair')} judged since the last digest by judge {d.judge}{doubt}{seeds}"
         f"{lab}; {c.seconds:.1f} s of work here."
     )
 

@@ -22,10 +22,8 @@ from claims.tables import EvidenceRow, ExperimentRow, table
 EVIDENCE = table(EvidenceRow)
 EXPERIMENTS = table(ExperimentRow)
 
-IS_WORD = sa.not_(EVIDENCE.c.document.contains('"unsure":true') & EVIDENCE.c.document.contains('"leaning":null')).label(
-    "is_word"
-)
-"""Whether a judge could judge the paper (`Assessment.could_not_judge`), as the database sees it."""
+NO_WORD = EVIDENCE.c.document.contains('"unsure":true') & EVIDENCE.c.document.contains('"leaning":null')
+"""Whether a judge could not judge the paper (`Assessment.could_not_judge`), as the database sees it."""
 
 
 class Held(NamedTuple):
@@ -246,7 +244,9 @@ def load_evidence(
     """Read evidence by claim."""
     e = EVIDENCE.c
     facts = (e.seq, e.claim_id, e.kind, e.paper_id, e.paper_digest, e.experiment_id, e.weight)
-    query = sa.select(*facts, e.judge_name, e.judge_version, IS_WORD).where(e.claim_id.in_(claim_ids))
+    query = sa.select(*facts, e.judge_name, e.judge_version, sa.not_(NO_WORD).label("is_word")).where(
+        e.claim_id.in_(claim_ids)
+    )
     if at is not None:
         query = query.where(e.recorded_at <= at)
     rows = connection.execute(query.order_by(e.seq)).all()

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from claims.clock import Clock
 from claims.due import Care, PaperChange
-from claims.evidence import Stance
+from claims.evidence import JudgeName, Stance
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
-from claims.store.evidence import EVIDENCE, EXPERIMENTS, load_experiments
+from claims.store.evidence import EVIDENCE, EXPERIMENTS, NO_WORD, load_experiments
 from claims.store.papers import PAPERS, WITHDRAWALS
 from claims.store.rows import in_parts, insert_new, upsert
 from claims.store.verdicts import VERDICTS
@@ -55,6 +55,8 @@ class Since(NamedTuple):
     """new stances on papers, neutral ones included"""
     n_unsure: int
     """of those, where the judge would not say"""
+    n_not_judged: int
+    """papers besides those that a judge could not judge"""
     withdrawn: dict[str, bool]
     """papers whose withdrawal we learned of (True) or saw taken back (False): the newest word"""
     experiments: list[str]
@@ -169,15 +171,22 @@ class NightShelf:
                 n_judged += row.kind == "paper"
                 if row.stance != "neutral":
                     stances.setdefault(row.claim_id, []).append(row.id)
-            unsure = sa.select(sa.func.count()).where(
+            abstained = sa.select(EVIDENCE.c.judge_name, NO_WORD.label("no_word"), sa.func.count().label("n")).where(
                 EVIDENCE.c.seq > marks.get("evidence", 0), EVIDENCE.c.document.contains('"unsure":true')
             )
-            n_unsure = int(connection.scalar(unsure) or 0)
+            n_unsure = n_not_judged = 0
+            for judge, no_word, n in connection.execute(abstained.group_by("judge_name", "no_word")):
+                if not no_word:
+                    n_unsure += n
+                    continue
+                n_judged -= n
+                # A person who has no word on a paper took one back.
+                n_not_judged += n if judge != JudgeName.PERSON else 0
             withdrawn = {row.paper_id: row.withdrawn for row in rows("withdrawals", "paper_id", "withdrawn")}
             experiments = list(dict.fromkeys(row.id for row in rows("experiments", "id")))
             mark = marks.get("experiments", 0)
             lab_s = _lab_seconds(connection, experiments) - _lab_seconds(connection, experiments, mark)
-        return Since(list(verdicts), verdicts, stances, n_judged, n_unsure, withdrawn, experiments, lab_s)
+        return Since(list(verdicts), verdicts, stances, n_judged, n_unsure, n_not_judged, withdrawn, experiments, lab_s)
 
     def begin_night(self, night: date, state: str) -> HeldNight:
         """Begin a refresh with this state, or give the one that was begun before for the same day."""

@@ -163,10 +163,12 @@ def test_a_withdrawal_is_told_with_its_words_and_the_claims_as_they_stand_now(fo
 @pytest.mark.parametrize("format", ["md", "html"])
 def test_the_cost_names_the_lab_and_counts_in_good_grammar(format: str) -> None:
     cost = Cost(requests=1, records=1, new_papers=1, claims=1, pairs_judged=1200, unsure=4, seeds=1, lab_seconds=61.25)
+    cost = cost.model_copy(update={"not_judged": 2})
     said = render_digest(FULL.model_copy(update={"cost": cost}), format)
     for wanted in (
         "1 claim gone over; 1 request to arXiv gave 1 record (1 new paper, 0 changed); 1,200 claim-paper pairs judged",
-        "(unsure of 4: see `retest judge CLAIM`), 1 seed asked of the lab; 61.2 s of work at the lab; 0.0 s",
+        "(unsure of 4: see `retest judge CLAIM`), 2 could not be judged, 1 seed asked of the lab; 61.2 s",
+        "61.2 s of work at the lab; 0.0 s",
     ):
         assert wanted in said, wanted
 

@@ -6,7 +6,7 @@ import pytest
 
 from claims.clock import FrozenClock
 from claims.errors import NotHeld
-from claims.evidence import Stance
+from claims.evidence import JudgeName, JudgeRef, Stance
 from claims.lines import REVISION
 from claims.store import Store
 from claims.store.engine import Door, connect
@@ -15,6 +15,7 @@ from claims.store.schema import bring_to_head
 from tests.factories import NOON, PERSON, a_claim, a_paper, a_verdict, an_assessment, paper_evidence
 
 CLAIM = a_claim().id
+LLM = JudgeRef(name=JudgeName.LLM, version="p1")
 
 
 def test_rows_of_the_first_schema_are_there_after_the_second(empty_database_url: str) -> None:
@@ -93,13 +94,18 @@ def test_what_came_after_the_marks_is_news(store: Store) -> None:
     marks = store.marks()
     assert store.appended_since(marks).stances == {}
     later = paper_evidence(a_paper("2401.00002"))
-    unsure = an_assessment(a_paper(), Stance.NEUTRAL, unsure=True, judge=PERSON)
+    unsure = an_assessment(a_paper(), Stance.NEUTRAL, unsure=True, leaning=Stance.SUPPORTS, judge=PERSON)
     store.add_evidence([later, paper_evidence(assessment=unsure)])
+    for n, judge in ((3, LLM), (4, LLM), (5, PERSON)):
+        store.put_papers([a_paper(f"2401.0000{n}")])
+        none = an_assessment(stance=Stance.NEUTRAL, unsure=True, confidence=0.0, judge=judge)
+        store.add_evidence([paper_evidence(a_paper(f"2401.0000{n}"), assessment=none)])
     held = store.record_verdict(a_verdict())
     store.put_papers([a_paper(withdrawn=True, withdrawn_because="an error")])
     since = store.appended_since(marks)
     assert (since.stances, since.verdicts) == ({CLAIM: [later.id]}, {CLAIM: [held.id]})
-    assert (since.withdrawn, since.n_judged, since.n_unsure) == ({a_paper().id: True}, 2, 1)
+    assert since.withdrawn == {a_paper().id: True}
+    assert (since.n_judged, since.n_unsure, since.n_not_judged) == (2, 1, 2), "what a person took back is neither"
 
 
 def days(first: date, n: int, each: int = 1) -> dict[date, int]:
