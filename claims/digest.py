@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from claims.claim import Claim
 from claims.dossier import HeldVerdict
+from claims.errors import Damaged
 from claims.evidence import Evidence, PaperEvidence, Revision, Stance
 from claims.experiment import Outcome
 from claims.ids import ClaimId, PaperId
@@ -228,14 +229,21 @@ def read_digest(
 ) -> Digest:
     """Read from the store what changed since these marks."""
     news = store.appended_since(marks)
-    touched = [claim for claim in store.claims() if claim.id in news.verdicts or claim.id in news.stances]
+    claims = store.readable_claims().claims
     changes: list[Change] = []
     first: list[Change] = []
     contrary: list[Contrary] = []
-    for claim in touched:
-        history = store.verdicts(claim.id)
-        # Read only where a new stance will be told: on most nights, most claims have none.
-        held = {item.id: item for item in store.evidence(claim.id)} if claim.id in news.stances else {}
+    for claim in claims:
+        if claim.id not in news.verdicts and claim.id not in news.stances:
+            continue
+        try:
+            history = store.verdicts(claim.id)
+            # Read only where a new stance will be told: on most nights, most claims have none.
+            held = {item.id: item for item in store.evidence(claim.id)} if claim.id in news.stances else {}
+        except Damaged as exc:
+            if claim.id not in {problem.claim_id for problem in problems}:
+                problems = [*problems, Problem(where="claim", what=str(exc), claim_id=claim.id)]
+            continue
         fresh = set(news.verdicts.get(claim.id, ()))
         older = [one for one in history if one.id not in fresh]
         before, after = (older[-1] if older else None), (history[-1] if history else None)
@@ -259,7 +267,7 @@ def read_digest(
         first=tuple(first),
         contrary=tuple(contrary),
         experiments=_experiments(store, news),
-        withdrawals=_withdrawals(store, news),
+        withdrawals=_withdrawals(store, news, claims),
         problems=tuple(problems),
         cost=(cost or Cost()).model_copy(
             update={
@@ -359,23 +367,28 @@ def _experiments(store: Store, since: Since) -> tuple[ExperimentNews, ...]:
     return tuple(news)
 
 
-def _withdrawals(store: Store, since: Since) -> tuple[Withdrawal, ...]:
+def _withdrawals(store: Store, since: Since, claims: Sequence[Claim]) -> tuple[Withdrawal, ...]:
     if not since.withdrawn:
         return ()
     resting: dict[str, set[str]] = {}
     for claim_id, paper_ids in store.evidence_on(since.withdrawn, standing=True).items():
-        for item in store.evidence(claim_id):
+        try:
+            evidence = store.evidence(claim_id)
+        except Damaged:
+            continue  # which is told with the claim, as it was due for this very paper
+        for item in evidence:
             if isinstance(item, PaperEvidence) and item.paper_id in paper_ids and item.stance is not Stance.NEUTRAL:
                 resting.setdefault(item.paper_id, set()).add(claim_id)
-    for claim in store.claims():
+    for claim in claims:
         for anchor in claim.anchors:
             if anchor.arxiv_id in since.withdrawn:
                 resting.setdefault(anchor.arxiv_id, set()).add(claim.id)
     papers = store.papers(resting)
+    by_id = {claim.id: claim for claim in claims}
     stands = {
         id: Resting(claim_id=id, claim=claim.text, verdict=history[-1].verdict.kind if history else None)
-        for id in {id for ids in resting.values() for id in ids}
-        for claim, history in [(store.claim(id), store.verdicts(id))]
+        for id in by_id.keys() & {id for ids in resting.values() for id in ids}
+        for claim, history in [(by_id[id], store.verdicts(id))]
     }
     return tuple(
         Withdrawal(
@@ -384,7 +397,7 @@ def _withdrawals(store: Store, since: Since) -> tuple[Withdrawal, ...]:
             withdrawn=since.withdrawn[id],
             because=papers[id].withdrawn_because,
             claim_ids=tuple(sorted(resting[id])),
-            claims=tuple(stands[claim_id] for claim_id in sorted(resting[id])),
+            claims=tuple(stands[claim_id] for claim_id in sorted(resting[id]) if claim_id in stands),
         )
         for id in sorted(resting)
         if id in papers

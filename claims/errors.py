@@ -10,6 +10,7 @@
     ├── QuoteMismatch             a quote is not a byte-exact part of the text it names
     └── StoreError                the database
         ├── NotHeld               no such claim, paper, evidence, verdict or experiment (exit code 2)
+        ├── Damaged               a row that is held cannot be read; what it says has to be put back
         ├── StoreLocked           another process kept the database locked too long; nothing was written
         ├── StoreFull             the disk is full or read-only; nothing was written
         └── SchemaMismatch        the database has another schema than this version expects
@@ -74,6 +75,17 @@ class NotHeld(StoreError):
         self.kind = kind
         self.id = id
         super().__init__(f"no {kind} {id!r} is held here; `retest list` shows what is")
+
+
+class Damaged(StoreError):
+    """A row is held in a form that cannot be read. `kind` is the word (claim, paper, ...), `id` whose, `why` how."""
+
+    def __init__(self, kind: str, id: str, why: str) -> None:
+        self.kind = kind
+        self.id = id
+        self.why = why
+        again = "import it again, or put back a backup" if kind in ("claim", "inquiry") else "put back a backup"
+        super().__init__(f"{kind} {id!r} is held in a form that cannot be read: {why}; {again}")
 
 
 class StoreLocked(StoreError):

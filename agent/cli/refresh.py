@@ -154,7 +154,7 @@ def watching(store: "Store", seeds_budget: int, *, debug: bool) -> Iterator["Cal
 
     open_ = undecided(store.experiments()) if seeds_budget > 0 else []
     ids = dict.fromkeys(view.spec.claim_id for view in open_ if view.spec.claim_id)
-    names = {id: plain(store.claim(id).text, 34) for id in ids}
+    names = {c.id: plain(c.text, 34) for c in store.readable_claims().claims if c.id in ids} if ids else {}
     with Watch(names, quiet_s=NIGHT_QUIET_S) if names else nullcontext() as watch:
 
         def tell(step: "Step") -> None:
@@ -238,13 +238,15 @@ def due(ctx: click.Context, until: Any, due_days: int, as_json: bool) -> int:
         plan = plan_night(store, day, due_days=due_days, seeds=settings.seeds)
     if as_json:
         print_json(_plan_document(plan))
-        return 0
+        return 1 if plan.damaged else 0
     out = console()
     for one in plan.due:
         out.print(f"{one.claim.id}  {'; '.join(one.why)}")
         out.print(f"    {plain(one.claim.text, 104)}")
+    for damaged in plan.damaged:
+        out.print(plain(str(damaged)), soft_wrap=True)
     out.print(f"{len(plan.due)} due, {len(plan.done)} done for {day}, {len(plan.paused)} paused")
-    return 0
+    return 1 if plan.damaged else 0
 
 
 def _plan_document(plan: "NightPlan") -> dict[str, Any]:
@@ -261,6 +263,7 @@ def _plan_document(plan: "NightPlan") -> dict[str, Any]:
         ],
         "done": plan.done,
         "paused": plan.paused,
+        "damaged": [{"claim_id": one.id, "why": one.why} for one in plan.damaged],
     }
 
 

@@ -114,7 +114,7 @@ def _harvest(night: Night, pace: Pace, sleep: Callable[[float], None]) -> int:
 def _taken_for_complete(day: date) -> str:
     return (
         f"arXiv was never harvested before, and the mirror was taken to be complete to {day}, to which its papers lie "
-        "as densely as usual; `retest mirror harvest --since DAY` fetches from an earlier day on"
+        "as densely as usual; retest mirror harvest --since DAY fetches from an earlier day on"
     )
 
 

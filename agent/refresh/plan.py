@@ -13,6 +13,7 @@ from typing import NamedTuple
 from agent.refresh.seeds import STEP, undecided
 from claims.claim import Claim
 from claims.due import Care, PaperChange, is_done, is_full, is_new, news_of, reasons
+from claims.errors import Damaged
 from claims.store import Store
 
 
@@ -40,6 +41,8 @@ class NightPlan(NamedTuple):
     done: list[str]
     """claims that this night is done with"""
     paused: list[str]
+    damaged: list[Damaged]
+    """claims that cannot be read"""
     changes: dict[str, PaperChange]
     """papers that changed since the claim that is furthest behind was refreshed"""
     checked_to: datetime | None
@@ -52,7 +55,7 @@ class NightPlan(NamedTuple):
         return is_done(care, night, self.checked_to)
 
 
-NOTHING = NightPlan(due=[], done=[], paused=[], changes={}, checked_to=None, seen_to=None)
+NOTHING = NightPlan(due=[], done=[], paused=[], damaged=[], changes={}, checked_to=None, seen_to=None)
 """The plan of a night that has nothing to do."""
 
 
@@ -62,7 +65,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0)
     seeds: that the night may give to undecided experiments; so many of their claims as that is enough for, those that
     waited longest, come before claims on which nothing changed.
     """
-    claims = store.claims()
+    claims, damaged = store.readable_claims()
     cared = store.care()
     checked_to = store.last_change()
     open_ = [c for c in claims if not _care_of(cared, c).paused and not is_done(cared.get(c.id), night, checked_to)]
@@ -93,6 +96,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0)
         due=due,
         done=[c.id for c in claims if is_done(cared.get(c.id), night, checked_to)],
         paused=[c.id for c in claims if _care_of(cared, c).paused],
+        damaged=damaged,
         changes=changes,
         checked_to=checked_to,
         seen_to=seen_to,

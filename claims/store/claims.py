@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from claims.claim import Claim
 from claims.clock import Clock
-from claims.errors import InputError, NotHeld
+from claims.errors import Damaged, InputError, NotHeld
 from claims.grounding import Grounding
 from claims.ids import digest
 from claims.inquiry import Inquiry
 from claims.search import SearchRecord
 from claims.store.engine import Door
-from claims.store.rows import in_parts, insert_new, moment, upsert
+from claims.store.rows import in_parts, insert_new, moment, read_document, upsert
 from claims.tables import (
     ClaimRow,
     GroundingRow,
@@ -34,6 +34,13 @@ NOTES = table(NoteRow)
 
 NO_EXPERIMENT = "no_experiment"
 """The note that says why a claim has no experiment."""
+
+
+class Readable(NamedTuple):
+    """Claims that can be read, and what is wrong with the others."""
+
+    claims: list[Claim]
+    damaged: list[Damaged]
 
 
 class ClaimShelf:
@@ -60,7 +67,7 @@ class ClaimShelf:
         with self.door.reading() as connection:
             id = _resolve(connection, INQUIRIES, "inquiry", id)
             document = connection.scalar(sa.select(INQUIRIES.c.document).where(INQUIRIES.c.id == id))
-        return Inquiry.model_validate_json(document or "")
+        return read_document(Inquiry.model_validate_json, document, "inquiry", id)
 
     def inquiry_text(self, id: str) -> str | None:
         """Give the text an inquiry was read from; None when it was not kept. Raises NotHeld."""
@@ -73,9 +80,10 @@ class ClaimShelf:
 
     def inquiries(self) -> list[Inquiry]:
         """Give all inquiries, oldest first."""
-        query = sa.select(INQUIRIES.c.document).order_by(INQUIRIES.c.recorded_at, INQUIRIES.c.id)
+        query = sa.select(INQUIRIES.c.id, INQUIRIES.c.document).order_by(INQUIRIES.c.recorded_at, INQUIRIES.c.id)
         with self.door.reading() as connection:
-            return [Inquiry.model_validate_json(document) for document in connection.scalars(query)]
+            rows = connection.execute(query).all()
+        return [read_document(Inquiry.model_validate_json, row.document, "inquiry", row.id) for row in rows]
 
     def put_claim(self, claim: Claim) -> None:
         """Hold a claim; what is said about it newly (a note, an anchor) replaces what was said."""
@@ -96,22 +104,36 @@ class ClaimShelf:
         with self.door.reading() as connection:
             id = _resolve(connection, CLAIMS, "claim", id)
             document = connection.scalar(sa.select(CLAIMS.c.document).where(CLAIMS.c.id == id))
-        return Claim.model_validate_json(document or "")
+        return read_document(Claim.model_validate_json, document, "claim", id)
 
     def claims(self, inquiry_id: str | None = None) -> list[Claim]:
-        """Give all claims, or those of one inquiry in its order."""
+        """Give all claims, or those of one inquiry in its order. Raises Damaged."""
+        found = self.readable_claims(inquiry_id)
+        for damaged in found.damaged:
+            raise damaged
+        return found.claims
+
+    def readable_claims(self, inquiry_id: str | None = None) -> Readable:
+        """Give all claims, or those of one inquiry in its order, with those that cannot be read set apart."""
         member = sa.and_(MEMBERS.c.inquiry_id == CLAIMS.c.inquiry_id, MEMBERS.c.claim_id == CLAIMS.c.id)
-        query = sa.select(CLAIMS.c.document).join_from(CLAIMS, MEMBERS, member, isouter=True)
+        query = sa.select(CLAIMS.c.id, CLAIMS.c.document).join_from(CLAIMS, MEMBERS, member, isouter=True)
         query = query.order_by(CLAIMS.c.recorded_at, sa.func.coalesce(MEMBERS.c.position, -1), CLAIMS.c.id)
         if inquiry_id is not None:
             query = (
-                sa.select(CLAIMS.c.document)
+                sa.select(CLAIMS.c.id, CLAIMS.c.document)
                 .join(MEMBERS, MEMBERS.c.claim_id == CLAIMS.c.id)
                 .where(MEMBERS.c.inquiry_id == inquiry_id)
                 .order_by(MEMBERS.c.position, CLAIMS.c.id)
             )
         with self.door.reading() as connection:
-            return [Claim.model_validate_json(document) for document in connection.scalars(query)]
+            rows = connection.execute(query).all()
+        found = Readable([], [])
+        for row in rows:
+            try:
+                found.claims.append(read_document(Claim.model_validate_json, row.document, "claim", row.id))
+            except Damaged as exc:
+                found.damaged.append(exc)
+        return found
 
     def put_groundings(self, inquiry_id: str | None, groundings: Iterable[Grounding]) -> int:
         """Append what was found out about citations; what says the same as before is not written. Counts the new."""

@@ -16,7 +16,7 @@ from claims.revision import words
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
 from claims.store.papers import PAPERS, WITHDRAWALS, load_texts
-from claims.store.rows import in_parts, moment
+from claims.store.rows import in_parts, moment, read_document
 from claims.tables import EvidenceRow, ExperimentRow, table
 
 EVIDENCE = table(EvidenceRow)
@@ -96,7 +96,7 @@ class EvidenceShelf:
             document = connection.scalar(query)
             if document is None:
                 raise NotHeld("evidence", id)
-            item = _READ.validate_json(document)
+            item = read_document(_READ.validate_json, document, "evidence", id)
             if not isinstance(item, PaperEvidence):
                 return item
             withdrawn = _withdrawn(connection, [item.paper_id], None)
@@ -265,8 +265,8 @@ def load_evidence(
     withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
     items: dict[int, PaperEvidence | ExperimentEvidence] = {}
     for part in in_parts([*chosen, *(seq for seqs in earlier.values() for seq in seqs)]):
-        for seq, document in connection.execute(sa.select(e.seq, e.document).where(e.seq.in_(part))):
-            item = _READ.validate_json(document)
+        for seq, id, document in connection.execute(sa.select(e.seq, e.id, e.document).where(e.seq.in_(part))):
+            item = read_document(_READ.validate_json, document, "evidence", id)
             if isinstance(item, PaperEvidence) and item.withdrawn != (item.paper_id in withdrawn):
                 item = item.model_copy(update={"withdrawn": item.paper_id in withdrawn})
             items[seq] = item
@@ -326,5 +326,6 @@ def load_experiments(
     if at is not None:
         newest = newest.where(x.recorded_at <= at)
     picked = newest.group_by(x.id).subquery()
-    query = sa.select(x.document).join(picked, x.seq == picked.c.last).order_by(picked.c.first)
-    return [ExperimentView.model_validate_json(document) for document in connection.scalars(query)]
+    query = sa.select(x.id, x.document).join(picked, x.seq == picked.c.last).order_by(picked.c.first)
+    rows = connection.execute(query).all()
+    return [read_document(ExperimentView.model_validate_json, row.document, "experiment", row.id) for row in rows]

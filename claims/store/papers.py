@@ -12,7 +12,7 @@ from claims.errors import NotHeld
 from claims.paper import Paper, Source
 from claims.store.engine import Door
 from claims.store.merge import merge
-from claims.store.rows import in_parts, insert_new
+from claims.store.rows import in_parts, insert_new, read_document
 from claims.tables import EvidenceRow, PaperRow, PaperTextRow, WithdrawalRow, table
 
 PAPERS = table(PaperRow)
@@ -98,7 +98,8 @@ class PaperShelf:
         page = query.order_by(PAPERS.c.published_on.desc(), PAPERS.c.id.desc()).limit(limit).offset(offset)
         with self.door.reading() as connection:
             total = int(connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0)
-            return [Paper.model_validate_json(row.document) for row in connection.execute(page)], total
+            rows = connection.execute(page).all()
+        return [read_document(Paper.model_validate_json, row.document, "paper", row.id) for row in rows], total
 
     def iter_papers(
         self, *, source: Source | None = None, changed_since: datetime | None = None, chunk: int = 5000
@@ -118,7 +119,7 @@ class PaperShelf:
             with self.door.reading() as connection:
                 rows = connection.execute(query).all()
             for row in rows:
-                yield Paper.model_validate_json(row.document)
+                yield read_document(Paper.model_validate_json, row.document, "paper", row.id)
             if len(rows) < chunk:
                 return
             id, at = rows[-1].id, rows[-1].changed_at
@@ -185,7 +186,7 @@ class _Desk:
             if paper.withdrawn:
                 self.withdrawals.append(paper)
             return
-        held = self.papers.get(id) or Paper.model_validate_json(document)
+        held = self.papers.get(id) or read_document(Paper.model_validate_json, document, "paper", id)
         merged = merge(held, paper)
         for one in (held, paper):
             if one.text_digest != merged.text_digest:
@@ -232,7 +233,7 @@ class _Desk:
 
     def _row(self, id: str) -> dict[str, Any]:
         document = self.documents[id]
-        paper = self.papers.get(id) or Paper.model_validate_json(document)
+        paper = self.papers.get(id) or read_document(Paper.model_validate_json, document, "paper", id)
         return {
             "id": id,
             "title": paper.title,
@@ -248,9 +249,8 @@ def load_papers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Pape
     """Read papers by id, in one query per few thousand."""
     found: dict[str, Paper] = {}
     for part in in_parts(sorted(set(ids))):
-        for document in connection.scalars(sa.select(PAPERS.c.document).where(PAPERS.c.id.in_(part))):
-            paper = Paper.model_validate_json(document)
-            found[paper.id] = paper
+        for id, document in connection.execute(sa.select(PAPERS.c.id, PAPERS.c.document).where(PAPERS.c.id.in_(part))):
+            found[id] = read_document(Paper.model_validate_json, document, "paper", id)
     return found
 
 
@@ -264,5 +264,5 @@ def load_texts(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> di
         keep = set(part)
         for id, digest, document in [*connection.execute(current), *connection.execute(older)]:
             if (id, digest) in keep:
-                found[id, digest] = Paper.model_validate_json(document)
+                found[id, digest] = read_document(Paper.model_validate_json, document, "paper", id)
     return found

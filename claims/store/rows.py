@@ -1,12 +1,15 @@
 """Writing rows once, the same way on SQLite and PostgreSQL, and reading moments."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy.dialects import sqlite
+
+from claims.errors import Damaged
 
 T = TypeVar("T")
 
@@ -40,6 +43,25 @@ def moment(as_of: datetime | date | None) -> datetime | None:
     if as_of is None or isinstance(as_of, datetime):
         return as_of
     return datetime.combine(as_of, time.max, tzinfo=UTC)
+
+
+def read_document(read: Callable[[str], T], document: str | None, kind: str, id: str) -> T:
+    """Make the word of its held JSON. kind, id: what to call it when it cannot be read. Raises Damaged."""
+    try:
+        return read(document or "")
+    except ValidationError as exc:
+        raise Damaged(kind, id, _why(exc)) from exc
+
+
+def _why(exc: ValidationError) -> str:
+    """Say in a sentence what pydantic found first."""
+    first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return "it is no whole JSON"
+    where = ".".join(map(str, first["loc"]))
+    if not where:
+        return "its parts do not fit together"
+    return f"its `{where}` is missing" if first["type"] == "missing" else f"its `{where}` is not what it should be"
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:

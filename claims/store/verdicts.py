@@ -27,7 +27,7 @@ from claims.store.claims import (
 from claims.store.engine import Door
 from claims.store.evidence import EXPERIMENTS, NOTHING, load_evidence, load_experiments
 from claims.store.papers import load_papers
-from claims.store.rows import in_parts, moment
+from claims.store.rows import in_parts, moment, read_document
 from claims.tables import ConfirmationRow, Moment, VerdictRow, table
 from claims.verdict import Verdict
 
@@ -142,7 +142,7 @@ class VerdictShelf:
             which = sa.and_(GROUNDINGS.c.inquiry_id == inquiry_id, GROUNDINGS.c.claim_id.is_(None))
             groundings = tuple(g for _, g in load_groundings(connection, which, at))
             return InquiryDossier(
-                inquiry=Inquiry.model_validate_json(document),
+                inquiry=read_document(Inquiry.model_validate_json, document, "inquiry", inquiry_id),
                 claims=tuple(_dossiers(connection, claim_ids, at)),
                 groundings=groundings,
                 papers=load_papers(connection, (g.paper_id for g in groundings if g.paper_id)),
@@ -166,7 +166,7 @@ def _confirmed(connection: sa.Connection, rows: Sequence[sa.Row[Any]], at: datet
         said |= {found.verdict_id: found.document for found in documents}
     held = []
     for row in rows:
-        verdict = Verdict.model_validate_json(said.get(row.id, row.document))
+        verdict = read_document(Verdict.model_validate_json, said.get(row.id, row.document), "verdict", row.id)
         again = last.get(row.id)
         held.append(
             HeldVerdict(
@@ -194,7 +194,8 @@ def _load_verdicts(
 
 def _dossiers(connection: sa.Connection, claim_ids: Sequence[str], at: datetime | None) -> list[Dossier]:
     query = sa.select(CLAIMS.c.id, CLAIMS.c.document).where(CLAIMS.c.id.in_(claim_ids))
-    claims = {row.id: Claim.model_validate_json(row.document) for row in connection.execute(query)}
+    rows = connection.execute(query).all()
+    claims = {row.id: read_document(Claim.model_validate_json, row.document, "claim", row.id) for row in rows}
     verdicts = _load_verdicts(connection, claim_ids, at)
     evidence = load_evidence(connection, claim_ids, at)
     searches = load_searches(connection, claim_ids, at)

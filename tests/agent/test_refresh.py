@@ -18,6 +18,8 @@ from claims.evidence import Assessment, PaperEvidence
 from claims.paper import Paper
 from claims.report.digest import render_digest
 from claims.store import Store
+from claims.store.claims import CLAIMS
+from claims.store.evidence import EVIDENCE
 from claims.verdict import VerdictKind
 from tests.factories import NOON
 from tests.nights import SUBJECTS, Library, StatedJudge, claim_about, paper_about
@@ -269,6 +271,39 @@ def test_a_defect_in_one_claim_stops_no_other(library: Library) -> None:
     mended = library.night(FIRST)
     assert mended.problems == ()
     assert kind(library) is VerdictKind.STANDS
+
+
+def test_a_claim_that_cannot_be_read_is_told_in_plain_words_and_stops_no_other(library: Library) -> None:
+    whole = spoil(library.store, CLAIMS, PRUNED.id, '{"id": "pruned"}')
+    digest = library.night(FIRST)
+    assert [(p.claim_id, p.where) for p in digest.problems] == [(PRUNED.id, "claim")]
+    assert "cannot be read: its `text` is missing" in digest.problems[0].what
+    assert kind(library) is VerdictKind.STANDS
+    assert library.night(FIRST) == digest
+    spoil(library.store, CLAIMS, PRUNED.id, whole)
+    assert library.night(FIRST).problems == ()
+    assert kind(library, PRUNED.id) is VerdictKind.UNTESTED
+
+
+def test_a_stance_that_cannot_be_read_is_told_with_its_claim_and_stops_no_other(library: Library) -> None:
+    library.night(FIRST)
+    first = library.store.evidence(CURATED.id)[0]
+    library.at(SECOND).put(paper_about("curated", "Contradicts", 10), paper_about("pruned", "Supports", 10))
+    whole = spoil(library.store, EVIDENCE, first.id, "half a li")
+    digest = library.night(SECOND)
+    (problem,) = digest.problems
+    assert (problem.claim_id, "it is no whole JSON" in problem.what) == (CURATED.id, True)
+    assert kind(library, PRUNED.id) is VerdictKind.STANDS
+    spoil(library.store, EVIDENCE, first.id, whole)
+    assert library.night(SECOND).problems == ()
+
+
+def spoil(store: Store, table: sa.Table, id: str, document: str) -> str:
+    """Put something else where a row's JSON is held, as a faulty disk would, and give what was there."""
+    with store.engine.begin() as connection:
+        held: str = connection.execute(sa.select(table.c.document).where(table.c.id == id)).scalar_one()
+        connection.execute(table.update().where(table.c.id == id).values(document=document))
+    return held
 
 
 def test_paused_claims_are_left_alone_and_pinned_ones_come_first(library: Library) -> None:
