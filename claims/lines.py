@@ -24,7 +24,7 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 """`as_of` for everything that is held."""
 
 OVERVIEW = """
-SELECT c.id, c.text, c.document, c.inquiry_id, v.kind, v.confidence, v.since,
+SELECT c.id, c.text, c.document, c.inquiry_id, v.kind, v.confidence, v.since, v.document AS verdict,
     (SELECT count(DISTINCT coalesce(e.paper_id, e.experiment_id)) FROM evidence e
         WHERE e.claim_id = c.id AND e.recorded_at <= :at) AS n_evidence,
     (SELECT max(s.recorded_at) FROM searches s WHERE s.claim_id = c.id AND s.recorded_at <= :at) AS last_checked
@@ -49,7 +49,7 @@ class ClaimLine(NamedTuple):
     """of the current verdict; None when the claim was never decided"""
     confidence: float | None
     since: date | None
-    """`as_of` of the first verdict in the current unbroken run of this kind"""
+    """`as_of` of the first verdict in the current unbroken run of this kind; not since when evidence gives it"""
     n_evidence: int
     """papers and experiments with a stance, neutral ones included"""
     last_checked: datetime | None
@@ -58,6 +58,12 @@ class ClaimLine(NamedTuple):
     """why the next refresh goes over it, empty when it does not; None when that was not asked"""
     paused: bool | None = None
     """whether a person paused it; None when that was not asked"""
+    n_support: int | None = None
+    """papers and experiments that counted for it; None, as the next two, when it was never decided"""
+    n_against: int | None = None
+    """that counted as contradiction"""
+    n_narrowing: int | None = None
+    """that counted as qualification"""
 
 
 def lines_of(rows: Iterable[Mapping[str, Any]], ask: Ask | None = None, night: date | None = None) -> list[ClaimLine]:
@@ -86,9 +92,18 @@ def lines_of(rows: Iterable[Mapping[str, Any]], ask: Ask | None = None, night: d
             last_checked=_moment(row["last_checked"]),
             due=None if dues is None else dues.why(row["id"]),
             paused=None if dues is None else dues.is_paused(row["id"]),
+            **_sides(row["verdict"]),
         )
         for row, document in held
     ]
+
+
+def _sides(verdict: str | None) -> dict[str, int]:
+    if verdict is None:
+        return {}
+    told = json.loads(verdict)
+    names = {"n_support": "support", "n_against": "against", "n_narrowing": "qualifying"}
+    return {field: len(told.get(name, ())) for field, name in names.items()}
 
 
 def read_sqlite(file: Path, at: datetime | None, night: date | None = None) -> list[ClaimLine] | None:

@@ -87,6 +87,22 @@ class Ground(BaseModel):
         return f"[{self.evidence_id}] {said}: {paper}"
 
 
+class Held(BaseModel):
+    """The verdict on a claim that an answer is about, for programs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claim_id: str
+    verdict: str
+    as_of: date
+    """evidence after this day was not looked at; the day that was asked about where that is earlier"""
+    confidence: float
+    evidence_since: str | None
+    """the date from which the evidence held gives this verdict, as exactly as it is known (`2025-01`)"""
+    record_since: date | None
+    """the day on which it was first recorded without another kind since; None for a past day"""
+
+
 class Reply(BaseModel):
     """An answer."""
 
@@ -98,6 +114,8 @@ class Reply(BaseModel):
     """what the sentences cite, in the order of first mention"""
     claim_ids: tuple[str, ...] = ()
     """claims that it is about; empty when none is held on the question"""
+    verdicts: tuple[Held, ...] = ()
+    """on those claims, as far as they were decided"""
     held: bool = True
     """False when no held claim bears on the question"""
     bibtex: str = ""

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from agent.chat.gate import Gate
-from agent.chat.reply import Ground, Kind, Reply, Sentence
+from agent.chat.reply import Ground, Held, Kind, Reply, Sentence
 from claims.evidence import ExperimentEvidence, JudgeName, PaperEvidence, Stance
 from claims.report import numbers, phrases
 from claims.report.view import ClaimView, Row, whose_words
 from claims.store import Store
+from claims.verdict import Verdict
 
 VERB = {
     Stance.SUPPORTS: "supports it",
@@ -31,6 +32,7 @@ class Writer:
         """Answer about `views`; evidence of `beside`, other days of the same claims, may be cited too."""
         self.views = tuple(views)
         self._question = question
+        self._past = {view.claim.id for view in beside}
         self._said: list[tuple[str, Kind, tuple[Row, ...]]] = []
         self._whose = {row.evidence.id: view for view in (*beside, *views) for row in view.rows}
         self._gate = Gate(
@@ -66,8 +68,20 @@ class Writer:
             sentences=sentences,
             grounds=tuple(self.ground(row) for row in rows),
             claim_ids=tuple(v.claim.id for v in self.views),
+            verdicts=tuple(self._held(v, v.verdict) for v in self.views if v.verdict),
             held=held,
             bibtex=bibtex,
+        )
+
+    def _held(self, view: ClaimView, verdict: Verdict) -> Held:
+        first = None if view.claim.id in self._past else view.recorded_since
+        return Held(
+            claim_id=view.claim.id,
+            verdict=verdict.kind.value,
+            as_of=verdict.as_of,
+            confidence=verdict.confidence,
+            evidence_since=view.since_dated or None,
+            record_since=first.recorded_at.date() if first else None,
         )
 
     def pass_(self, text: str) -> str:

@@ -54,12 +54,15 @@ def list_(ctx: click.Context, as_of: Any, as_json: bool) -> int:
     width = max(len(line.claim_id) for line in lines)
     for line in lines:
         verdict = line.kind or "undecided"
-        since = f"since {line.since}" if line.since else ""
-        ground = f"{line.n_evidence} pieces of evidence"
-        out.print(f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<16}  {ground}")
+        since = f"first as of {line.since}" if line.since else ""
+        sides = "" if line.kind is None else f"{line.n_support} / {line.n_against} / {line.n_narrowing} of "
+        out.print(
+            f"{line.claim_id:<{width}}  {line.asserted_on:<10}  {verdict:<10}  {since:<22}  {sides}{line.n_evidence}"
+        )
         out.print(f"    {plain(line.text, 104)}")
         if line.due is not None:
             out.print("    paused" if line.paused else f"    due: {'; '.join(line.due)}" if line.due else "    not due")
+    out.print("at the end of a line: support / contradict / narrow, of the papers and experiments weighed")
     return 0
 
 
@@ -77,7 +80,9 @@ def show(ctx: click.Context, claim: str, as_of: Any, as_json: bool) -> int:
     with open_store(load_settings()) as store:
         dossier = store.dossier(store.claim(claim).id, as_of=moment(as_of))
     if as_json:
-        print_json(dossier.model_dump(mode="json"))
+        from claims.report.view import evidence_since
+
+        print_json(dossier.model_dump(mode="json") | {"evidence_since": evidence_since(dossier)})
     else:
         show_dossier(dossier)
     return 0

@@ -352,6 +352,12 @@ def claim_view(dossier: Dossier, as_of: date, number: int = 1) -> ClaimView:
     )
 
 
+def evidence_since(dossier: Dossier) -> str | None:
+    """Give the date from which the evidence held gives the current verdict, as exactly as it is known; None if none."""
+    current = dossier.current
+    return claim_view(dossier, current.verdict.as_of).since_dated or None if current else None
+
+
 def months_before(day: date, months: int) -> date:
     """Give the same day of an earlier month, or that month's last day; the first day of all when there is none."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)

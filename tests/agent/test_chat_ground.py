@@ -48,3 +48,11 @@ def test_the_reference_list_gives_the_stance_of_each_reference(stands: Store) ->
     stances = {g.paper_id: str(g).partition("] ")[2].partition(":")[0] for g in reply.grounds}
     assert stances.pop(NARROWER.id) == "qualifies"
     assert set(stances.values()) == {"supports"}
+
+
+def test_the_verdict_is_given_to_programs_with_both_meanings_of_since(stands: Store) -> None:
+    (held,) = ask(stands, "Do curated examples still align a model?", CLOCK).verdicts
+    assert (held.verdict, str(held.as_of), held.evidence_since) == ("stands", "2026-08-21", "2025-01")
+    assert str(held.record_since) == "2026-08-21"
+    (then,) = ask(stands, "Did curated examples align a model as of June 2025?", CLOCK).verdicts
+    assert (then.verdict, str(then.as_of), then.record_since) == ("stands", "2025-06-30", None)

@@ -80,6 +80,26 @@ def test_claims_are_filtered_searched_and_sorted(client: TestClient) -> None:
     assert get(client, "claims", verdict="undecided")["items"][0]["verdict"] is None
 
 
+def test_the_list_counts_what_supports_contradicts_and_narrows_and_the_page_says_it(client: TestClient) -> None:
+    (line,) = [x for x in get(client, "claims")["items"] if x["id"] == "few-examples"]
+    current = get(client, CLAIM)["current"]["verdict"]
+    counted = {"n_support": "support", "n_against": "against", "n_narrowing": "qualifying"}
+    assert {field: line[field] for field in counted} == {f: len(current[name]) for f, name in counted.items()}
+    (never,) = [x for x in get(client, "claims")["items"] if x["verdict"] is None]
+    assert never["n_support"] is None
+    page = client.get("/").text
+    n = [line[field] for field in counted]
+    said = f"{n[0]} support it, {n[1]} contradict it, {n[2]} narrow it"
+    assert f'aria-label="{said}">{n[0]} / {n[1]} / {n[2]}</span>' in page
+
+
+def test_since_when_the_evidence_gives_a_verdict_is_a_field_of_its_own(client: TestClient) -> None:
+    (line,) = [x for x in get(client, "claims")["items"] if x["id"] == "few-examples"]
+    document = get(client, CLAIM)
+    assert document["evidence_since"] == "2026-05-09"
+    assert line["since"] == document["current"]["verdict"]["as_of"] != document["evidence_since"]
+
+
 def test_a_page_links_its_neighbours(client: TestClient) -> None:
     answer = client.get(f"{V1}/claims", params={"limit": 1, "offset": 1, "sort": "text"})
     parts = [part.split("; ") for part in answer.headers["link"].split(", ")]

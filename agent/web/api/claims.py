@@ -110,6 +110,9 @@ def _line(line: ClaimLine, due: list[str] | None) -> Line:
         confidence=line.confidence,
         since=line.since,
         n_evidence=line.n_evidence,
+        n_support=line.n_support,
+        n_against=line.n_against,
+        n_narrowing=line.n_narrowing,
         last_checked=line.last_checked,
         due=due,
     )

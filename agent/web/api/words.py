@@ -15,6 +15,7 @@ from claims.evidence import Evidence, ExperimentEvidence, PaperEvidence
 from claims.experiment import ExperimentView
 from claims.grounding import Grounding
 from claims.paper import Paper
+from claims.report.view import evidence_since
 from claims.search import SearchRecord
 
 ClaimKey = Annotated[str, Path(max_length=200, description="a claim's id, or the beginning of one")]
@@ -73,8 +74,13 @@ class Line(BaseModel):
     """of the current verdict; null when the claim was never decided"""
     confidence: float | None
     since: date | None
-    """first day of the current unbroken run of this verdict"""
+    """first day as of which we found this verdict, without another kind since; `evidence_since` of the claim itself
+    tells from which date its evidence gives it"""
     n_evidence: int
+    n_support: int | None
+    """what counted for it; null, as the next two, when it was never decided"""
+    n_against: int | None
+    n_narrowing: int | None
     last_checked: datetime | None
     due: list[str] | None = None
     """why the next refresh goes over it; null for a past day"""
@@ -89,6 +95,9 @@ class ClaimDocument(BaseModel):
     as_of: date | None
     current: HeldVerdict | None
     """the newest verdict; null when the claim was never decided"""
+    evidence_since: str | None
+    """the date from which the evidence held now gives this verdict, as exactly as it is known (`2025-01`); null when no
+    day does. `since` in the list of claims is another thing: the first day as of which we found it"""
     history: tuple[HeldVerdict, ...]
     """oldest first"""
     evidence: tuple[AnyEvidence, ...]
@@ -107,6 +116,7 @@ def document(dossier: Dossier, as_of: date | None) -> ClaimDocument:
         claim=dossier.claim,
         as_of=as_of,
         current=dossier.current,
+        evidence_since=evidence_since(dossier),
         history=dossier.history,
         evidence=tuple(with_id(e) for e in dossier.evidence),
         superseded=tuple(with_id(e) for e in dossier.superseded),
