@@ -319,9 +319,13 @@ class ProtocolView(BaseModel):
     """what building the base takes beside that, once and before the first seed, by profile"""
     seed_sd: dict[str, float] = Field(default_factory=dict)
     """standard deviation of the primary effect over pilot seeds, by profile where there were any"""
+    pilot_seeds: int | None = None
+    """seeds behind each of them"""
     seeds_to_decide: dict[str, int | None] = Field(default_factory=dict)
     """by profile with pilots: seeds that decide, four times in five, an effect that lies as far from the smallest of
     interest as 0 does; None where the registered most do not suffice"""
+    no_room: dict[str, str] = Field(default_factory=dict)
+    """by profile where pilots showed that no number of seeds decides: why"""
 
 
 class ExperimentView(BaseModel):

@@ -37,7 +37,7 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
     set_up_logging(ctx.obj["debug"])
     from agent.settings import load_settings
     from agent.wiring import connect_lab
-    from claims.report.experiments import seeds_needed
+    from claims.report.experiments import deciding
 
     with connect_lab(load_settings()) as client:
         offered = client.protocols()
@@ -46,16 +46,18 @@ def protocols(ctx: click.Context, as_json: bool) -> int:
         return 0
     out = console()
     for p in offered:
-        seconds = ", ".join(f"{name} about {s:.0f} s a seed" for name, s in p.seconds_per_seed.items())
+        bases = {name: f", and {s:.0f} s for the base" for name, s in p.base_seconds.items()}
+        seconds = ", ".join(
+            f"{name} about {s:.0f} s a seed{bases.get(name, '')}" for name, s in p.seconds_per_seed.items()
+        )
         out.print(f"{p.name} (version {p.version}; {', '.join(p.profiles)}; {seconds or 'time not measured'})")
         out.print(f"    {plain(p.title)}")
-        out.print(f"    predicts: {plain(p.preregistration.prediction)}")
+        out.print(f"    predicts: {plain(p.preregistration.prediction)}", soft_wrap=True)
         out.print(
             f"    measures: {plain(p.preregistration.contrast)}, smallest effect {p.preregistration.smallest_effect:g}"
         )
-        for profile, needed in p.seeds_to_decide.items():
-            takes = seeds_needed(p.preregistration.smallest_effect, needed, p.preregistration.max_seeds)
-            out.print(f"    {profile}: {takes}", soft_wrap=True)
+        for profile in (*p.seeds_to_decide, *p.no_room):
+            out.print(f"    {profile}: {plain(deciding(p, profile))}", soft_wrap=True)
     return 0
 
 

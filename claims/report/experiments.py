@@ -82,12 +82,24 @@ def seeds_needed(smallest_effect: float, n_seeds: int | None, max_seeds: int) ->
     return f"telling an effect {abs(smallest_effect):g} above or below the smallest of interest takes {many}"
 
 
-def planned(protocol: ProtocolView, profile: str, n_seeds: int) -> str:
-    """Say, before an experiment starts, whether this many seeds will probably decide it."""
+def deciding(protocol: ProtocolView, profile: str) -> str:
+    """Say what deciding takes at a profile, as pilots told."""
+    if profile in protocol.no_room:
+        return f"no number of seeds decides: in pilots {protocol.no_room[profile]}"
     if profile not in protocol.seeds_to_decide:
         return f"how many seeds decide was never measured for {protocol.name} at {profile}"
-    registered, needed = protocol.preregistration, protocol.seeds_to_decide[profile]
-    takes = seeds_needed(registered.smallest_effect, needed, registered.max_seeds)
+    registered = protocol.preregistration
+    takes = seeds_needed(registered.smallest_effect, protocol.seeds_to_decide[profile], registered.max_seeds)
+    spread = protocol.seed_sd.get(profile)
+    return takes if spread is None else f"{takes} (sd {spread:.3f} over {protocol.pilot_seeds} pilot seeds)"
+
+
+def planned(protocol: ProtocolView, profile: str, n_seeds: int) -> str:
+    """Say, before an experiment starts, whether this many seeds will probably decide it."""
+    takes = deciding(protocol, profile)
+    if profile in protocol.no_room or profile not in protocol.seeds_to_decide:
+        return takes
+    needed = protocol.seeds_to_decide[profile]
     if needed is not None and n_seeds >= needed:
         return f"{takes}; {n_seeds} will probably decide"
     return f"{takes}; {n_seeds} will probably leave it undecided"

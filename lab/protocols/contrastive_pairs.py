@@ -71,6 +71,8 @@ class ContrastivePairs(Design):
         "small": ContrastivePairsParameters(**HUB, n_items=200, second_learning_rate=2e-5, max_new_tokens=48),
     }
     seconds_per_seed = {"tiny": 18.0}
+    base_seconds = {"tiny": 42.0}
+    seed_sd = {"tiny": 0.033}
     primary = Contrast("valid calls", "sft+dpo", "sft-longer", _SMALLEST, bound=_BOUND)
     positive = Contrast("valid calls", "sft", "base", 0.0, bound=0.3)
     null = Contrast("valid calls", "sft-longer-again", "sft-longer", 0.0, bound=_BOUND)

@@ -70,6 +70,8 @@ class DataQuantity(Design):
         "small": DataQuantityParameters(**HUB, n_curated=256, tune_steps=300),
     }
     seconds_per_seed = {"tiny": 14.0}
+    base_seconds = {"tiny": 30.0}
+    seed_sd = {"tiny": 0.124}
     primary = Contrast("accuracy", "curated", "noisy-10x", _MARGIN, bound=_BOUND)
     positive = Contrast("accuracy", "curated", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "curated-again", "curated", 0.0, bound=_BOUND)

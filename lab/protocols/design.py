@@ -137,9 +137,12 @@ class Design(ABC):
     """By profile, as lab/LOG.md measured: processor seconds of one seed on one thread, which is wall time where nothing
     else runs. Training the base, once, is not in it. `small` has none: it takes what the model that is named takes."""
     base_seconds: ClassVar[Mapping[str, float]] = {}
-    """likewise, of building the base or bases"""
+    """likewise, of building the base or bases, with the imports of the first seed"""
     seed_sd: ClassVar[Mapping[str, float]] = {}
-    """by profile: standard deviation of the primary effect over `PILOT_SEEDS` seeds, which are in no figure"""
+    """By profile, as lab/LOG.md measured: standard deviation of the primary effect over `PILOT_SEEDS` seeds, which are
+    in no outcome."""
+    no_room: ClassVar[Mapping[str, str]] = {}
+    """by profile whose pilots left the compared arms no room to differ: where they were"""
 
     @abstractmethod
     def measure(self, params: Any, bench: "Workbench") -> list[Measurement]:
@@ -158,7 +161,9 @@ class Design(ABC):
             seconds_per_seed=dict(self.seconds_per_seed),
             base_seconds=dict(self.base_seconds),
             seed_sd=dict(self.seed_sd),
+            pilot_seeds=PILOT_SEEDS if self.seed_sd else None,
             seeds_to_decide={profile: self._plan(profile) for profile in self.seed_sd},
+            no_room=dict(self.no_room),
         )
 
     def parameters(self, profile: str, params: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -77,6 +77,8 @@ class Homogeneity(Design):
         "small": HomogeneityParameters(**HUB),
     }
     seconds_per_seed = {"tiny": 16.0}
+    base_seconds = {"tiny": 14.0}
+    seed_sd = {"tiny": 0.02}
     primary = Contrast("similarity", "shared", "heterogeneous", _SMALLEST, bound=_BOUND)
     positive = Contrast("similarity", "one-answer", "base", 0.0, bound=0.3)
     null = Contrast("similarity", "shared-again", "shared", 0.0, bound=_BOUND)

@@ -66,6 +66,8 @@ class InContextAlignment(Design):
         "small": InContextAlignmentParameters(**HUB),
     }
     seconds_per_seed = {"tiny": 4.0}
+    base_seconds = {"tiny": 68.0}
+    no_room = {"tiny": "both arms lay at the ceiling"}
     primary = Contrast("accuracy", "in-context", "tuned", _MARGIN, bound=_BOUND)
     positive = Contrast("accuracy", "in-context", "base", 0.0, bound=_BOUND)
     null = Contrast("accuracy", "in-context-again", "in-context", 0.0, bound=_BOUND)

@@ -87,6 +87,8 @@ class RLGeneralisation(Design):
         "small": RLGeneralisationParameters(**HUB, grpo_learning_rate=2e-5, grpo_steps=100),
     }  # fmt: skip
     seconds_per_seed = {"tiny": 10.0}
+    base_seconds = {"tiny": 11.0}
+    seed_sd = {"tiny": 0.022}
     primary = Contrast("specialisation", "sft+grpo", "sft", _SMALLEST, bound=_BOUND)
     saturable = ("accuracy on n", "accuracy on n-1")
     positive = Contrast("accuracy on n", "sft+grpo", "sft", 0.0, bound=0.2)

@@ -77,6 +77,8 @@ class VerificationGap(Design):
         "small": VerificationGapParameters(**HUB, tune_steps=60),
     }
     seconds_per_seed = {"tiny": 13.0}
+    base_seconds = {"tiny": 7.0}
+    seed_sd = {"tiny": 0.042}
     primary = Contrast("accuracy", "externally-verified", "self-verified", _SMALLEST, bound=_BOUND)
     positive = Contrast("accuracy", "externally-verified", "unfiltered", 0.0, bound=0.2)
     null = Contrast("accuracy", "unfiltered-again", "unfiltered", 0.0, bound=_BOUND)

@@ -119,6 +119,15 @@ def test_what_an_experiment_will_probably_come_to_is_said_before_it_starts(
         assert planned(protocol, profile, 8).startswith("telling an effect 0.05 above or below the smallest")
 
 
+def test_what_deciding_takes_stands_with_the_spread_that_it_rests_on_or_why_nothing_decides() -> None:
+    protocol = offered(seeds_to_decide={"tiny": 23}, seed_sd={"tiny": 0.0412}, pilot_seeds=6)
+    assert planned(protocol, "tiny", 8).endswith(
+        "takes about 23 seeds (sd 0.041 over 6 pilot seeds); 8 will probably leave it undecided"
+    )
+    full = offered(no_room={"tiny": "both arms lay at the ceiling"})
+    assert planned(full, "tiny", 60) == "no number of seeds decides: in pilots both arms lay at the ceiling"
+
+
 def test_the_length_of_an_experiment_holds_the_base_and_is_never_none_at_all() -> None:
     assert expected_length(offered(), "tiny", 8) == "about 112 seconds"
     assert expected_length(offered(base_seconds={"tiny": 70.0}), "tiny", 8) == "about 3 minutes"
