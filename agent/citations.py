@@ -86,17 +86,9 @@ def read_citations(text: str, *, origin: str = "the file") -> CitationFile:
 
 def read_bibtex(text: str, *, origin: str = "the file") -> CitationFile:
     """Read BibTeX. Raises UnreadableDocument when no entry can be read; otherwise a broken entry is a problem."""
-    # The parser also logs what it reports; the report is enough.
-    logger = logging.getLogger("bibtexparser")
-    was = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        blocks = parse_string(text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")).blocks
-    finally:
-        logger.setLevel(was)
     citations: list[Citation] = []
     problems: list[CitationProblem] = []
-    for block in blocks:
+    for block in _blocks(bibtex_text(text)):
         entry, why = _entry_of(block)
         line = (block.start_line or 0) + 1
         if why:
@@ -108,6 +100,37 @@ def read_bibtex(text: str, *, origin: str = "the file") -> CitationFile:
         first = f" (line {problems[0].line}: {problems[0].why})" if problems else ""
         raise UnreadableDocument(f"{origin} holds no readable BibTeX entry{first}")
     return CitationFile(citations, problems)
+
+
+class BibtexEntry(NamedTuple):
+    """One entry as it stands in a file."""
+
+    line: int
+    """where it begins, from 1"""
+    entry: Entry
+    raw: str
+
+
+def bibtex_text(text: str) -> str:
+    """Give a text with the line ends that its entries are read with, and without a byte-order mark."""
+    return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def bibtex_entries(text: str) -> list[BibtexEntry]:
+    """Give the entries of a text of `bibtex_text`, in order, those that are read with doubt among them."""
+    found = ((block, _entry_of(block)[0]) for block in _blocks(text))
+    return [BibtexEntry((block.start_line or 0) + 1, entry, block.raw or "") for block, entry in found if entry]
+
+
+def _blocks(text: str) -> list[Block]:
+    # The parser also logs what it reports; the report is enough.
+    logger = logging.getLogger("bibtexparser")
+    was = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        return parse_string(text).blocks
+    finally:
+        logger.setLevel(was)
 
 
 def _entry_of(block: Block) -> tuple[Entry | None, str | None]:

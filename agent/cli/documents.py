@@ -43,6 +43,16 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read {path}: {exc.strerror}") from exc
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file that a person named; it is complete or as it was. Raises InputError."""
+    half = path.with_name(path.name + ".part")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    except OSError as exc:
+        raise InputError(f"cannot write {path}: {exc.strerror}") from exc
+
+
 @click.command("import")
 @click.argument("inquiry", type=click.Path(path_type=Path))
 @json_option
@@ -86,15 +96,22 @@ def show_inquiry(read: "Inquiry") -> None:
 
 @click.command("ground")
 @click.argument("ids", nargs=-1)
-@click.option("--file", "file", type=click.Path(path_type=Path), help="BibTeX or JSONL with title, author, year.")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="BibTeX, JSONL or CSL-JSON: title, author, year.")
+@click.option(
+    "--bib", "bib", type=click.Path(path_type=Path), help="Write that BibTeX anew: fields mended, findings noted."
+)
 @click.option("--source", default="auto", show_default=True, help="auto, arxiv, mirror or library.")
 @json_option
 @click.pass_context
-def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: str, as_json: bool) -> int:
+def ground(
+    ctx: click.Context, ids: tuple[str, ...], file: Path | None, bib: Path | None, source: str, as_json: bool
+) -> int:
     """Check that arXiv IDS exist and are the papers that they are said to be."""
     set_up_logging(ctx.obj["debug"])
     if not ids and file is None:
         raise click.UsageError("name at least one arXiv id, or a --file")
+    if bib is not None and (file is None or bib.absolute() == file.absolute()):
+        raise click.UsageError("--bib needs a BibTeX file to correct (--file), and another name than that one's")
     from agent.grounding import ground_all
     from agent.lookups import grounding_document
     from agent.settings import load_settings
@@ -105,9 +122,10 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
     names, anchors = read_ids(ids)
     unread: list[CitationProblem] = []
     if file is not None:
-        from agent.citations import read_citations
+        from agent.citations import read_bibtex, read_citations
 
-        cited = read_citations(read_bytes(file).decode("utf-8", "replace"), origin=str(file))
+        text = read_bytes(file).decode("utf-8", "replace")
+        cited = (read_bibtex if bib else read_citations)(text, origin=str(file))
         names += [c.key or c.anchor.arxiv_id or f"line {c.anchor.line}" for c in cited.citations]
         anchors += [c.anchor for c in cited.citations]
         unread = cited.problems
@@ -123,6 +141,13 @@ def ground(ctx: click.Context, ids: tuple[str, ...], file: Path | None, source: 
     else:
         show_groundings(results, papers)
     err = console(stderr=True)
+    if bib is not None:
+        from agent.corrections import corrected
+
+        grounded = [g for _, g in results][len(ids) :]
+        done = corrected(text, list(zip(cited.citations, grounded, strict=True)), papers)
+        write_text(bib, done.text)
+        err.print(f"{bib}: entries corrected: {done.n_corrected}, with a note alone: {done.n_noted}", soft_wrap=True)
     for problem in unread:
         err.print(f"{file} line {problem.line}: {plain(problem.why, 140)}")
     statuses = {g.status for _, g in results}

@@ -1,4 +1,4 @@
-"""`retest search` and `retest mirror` as a script meets them: what cannot be is refused, what went wrong has a code."""
+"""`retest search`, `ground` and `mirror` as a script meets them: what cannot be is refused, trouble has a code."""
 
 import json
 from datetime import date
@@ -62,3 +62,16 @@ def test_unreadable_records_give_a_harvest_the_same_code_for_people_and_scripts(
         assert code_of("mirror", "harvest", "--since", "2024-01-01", *more) == 1
     out = capsys.readouterr().out
     assert json.loads(out)["n_unreadable"] >= 1 if more else "could not read" in out
+
+
+def test_ground_writes_a_bibliography_with_its_fields_mended(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given, fixed = home / "refs.bib", home / "fixed.bib"
+    given.write_text("@misc{k, title={LIMA: Less Is Much More for Alignment}, eprint={2305.11206}}\n")
+    assert code_of("ground", "2305.11206", "--file", str(given), "--bib", str(fixed), "--source", "library") == 1
+    assert "{{LIMA: Less Is More for Alignment}}" in fixed.read_text()
+    assert "corrected: 1" in capsys.readouterr().err
+    assert code_of("ground", "2305.11206", "--bib", str(fixed), "--source", "library") == 2
+    assert code_of("ground", "--file", str(given), "--bib", str(given), "--source", "library") == 2
+    listed = home / "refs.jsonl"
+    listed.write_text('{"arxiv_id": "2305.11206"}\n')
+    assert code_of("ground", "--file", str(listed), "--bib", str(fixed), "--source", "library") == 2
