@@ -37,13 +37,16 @@ ORDER BY c.recorded_at, coalesce(m.position, -1), c.id
 """One row a claim, as held at `:at`; every subquery is answered from an index."""
 
 
+UNREADABLE = "held in a form that cannot be read: import it again, or put back a backup"
+
+
 class ClaimLine(NamedTuple):
     """One claim in a list."""
 
     claim_id: str
     text: str
     asserted_on: str
-    """as stated: `~2024`, `2023-05-18`, `2023..2025`"""
+    """as stated: `~2024`, `2023-05-18`, `2023..2025`; `?` when the claim is held in a form that cannot be read"""
     inquiry_id: str | None
     kind: str | None
     """of the current verdict; None when the claim was never decided"""
@@ -71,26 +74,27 @@ def lines_of(rows: Iterable[Mapping[str, Any]], ask: Ask | None = None, night: d
 
     With `ask` and `night` they say what is due on that day.
     """
-    held = [(row, json.loads(row["document"])) for row in rows]
+    held = [(row, _read(row["document"])) for row in rows]
     dues = None
     if ask is not None and night is not None:
         grounds = {
             row["id"]: [anchor["arxiv_id"] for anchor in document.get("anchors", ()) if anchor.get("arxiv_id")]
             for row, document in held
+            if document is not None
         }
         dues = Dues(ask, night, grounds)
     return [
         ClaimLine(
             claim_id=row["id"],
             text=row["text"],
-            asserted_on=document["asserted_on"],
+            asserted_on="?" if document is None else document["asserted_on"],
             inquiry_id=row["inquiry_id"],
             kind=row["kind"],
             confidence=row["confidence"],
             since=date.fromisoformat(row["since"]) if isinstance(row["since"], str) else row["since"],
             n_evidence=row["n_evidence"],
             last_checked=_moment(row["last_checked"]),
-            due=None if dues is None else dues.why(row["id"]),
+            due=None if dues is None else dues.why(row["id"]) if document is not None else (UNREADABLE,),
             paused=None if dues is None else dues.is_paused(row["id"]),
             **_sides(row["verdict"]),
         )
@@ -99,11 +103,23 @@ def lines_of(rows: Iterable[Mapping[str, Any]], ask: Ask | None = None, night: d
 
 
 def _sides(verdict: str | None) -> dict[str, int]:
-    if verdict is None:
+    try:
+        told = json.loads(verdict or "{}")
+    except ValueError:
+        told = {}  # what is wrong with it is told where the claim is shown
+    if not told:
         return {}
-    told = json.loads(verdict)
     names = {"n_support": "support", "n_against": "against", "n_narrowing": "qualifying"}
     return {field: len(told.get(name, ())) for field, name in names.items()}
+
+
+def _read(document: str) -> dict[str, Any] | None:
+    """Read a claim's JSON as far as a line needs it; None when it cannot be read."""
+    try:
+        held = json.loads(document)
+    except ValueError:
+        return None
+    return held if isinstance(held, dict) and isinstance(held.get("asserted_on"), str) else None
 
 
 def read_sqlite(file: Path, at: datetime | None, night: date | None = None) -> list[ClaimLine] | None:

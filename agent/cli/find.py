@@ -201,6 +201,8 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
         out.print(f"set {name}: the next harvest begins with {day or 'the same day again'}")
     for problem in result.problems:
         out.print(f"could not read: {plain(problem, 140)}")
+    if result.given_up:
+        out.print(f"not asked for any more: {plain(', '.join(result.given_up), 400)}", soft_wrap=True)
     return code
 
 

@@ -15,6 +15,7 @@ from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
 from claims.digest import Digest, Problem
 from claims.evidence import Assessment, PaperEvidence
+from claims.lines import UNREADABLE
 from claims.paper import Paper
 from claims.report.digest import render_digest
 from claims.store import Store
@@ -280,6 +281,8 @@ def test_a_claim_that_cannot_be_read_is_told_in_plain_words_and_stops_no_other(l
     assert "cannot be read: its `text` is missing" in digest.problems[0].what
     assert kind(library) is VerdictKind.STANDS
     assert library.night(FIRST) == digest
+    lines = {line.claim_id: line for line in library.store.overview(night=FIRST)}
+    assert (lines[PRUNED.id].asserted_on, lines[PRUNED.id].due) == ("?", (UNREADABLE,))
     spoil(library.store, CLAIMS, PRUNED.id, whole)
     assert library.night(FIRST).problems == ()
     assert kind(library, PRUNED.id) is VerdictKind.UNTESTED
