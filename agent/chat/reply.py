@@ -60,6 +60,8 @@ class Ground(BaseModel):
     claim_id: str
     stance: str
     """of the judge, or what the experiment's outcome means"""
+    told: str
+    """the same as a reader is told it: what an unsure judge leans to, with its chances"""
     unsure: bool = False
     confidence: float | None = None
     """calibrated, of a judge; None for an experiment, which has an interval"""
@@ -81,10 +83,9 @@ class Ground(BaseModel):
     def __str__(self) -> str:
         """Write one line for a reference list."""
         if self.experiment_id:
-            return f"[{self.evidence_id}] our experiment {self.experiment_id} ({self.dated}): {self.stance}"
-        said = f"unsure, leaning {self.stance}" if self.unsure else self.stance
+            return f"[{self.evidence_id}] our experiment {self.experiment_id} ({self.dated}): {self.told}"
         paper = f"{self.title or 'no title'}, arXiv:{self.paper_id} ({self.dated}) {self.url or ''}"
-        return f"[{self.evidence_id}] {said}: {paper}"
+        return f"[{self.evidence_id}] {self.told}: {paper}"
 
 
 class Held(BaseModel):

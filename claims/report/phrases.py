@@ -160,6 +160,16 @@ def chances(said: Assessment) -> str:
     return f"{told}, that it {said.leaning}: {numbers.share(said.leaning_chance)}"
 
 
+def said(a: Assessment) -> str:
+    """Say what a judge says in one phrase, with the chances where it was unsure."""
+    if a.could_not_judge:
+        return "could not be judged"
+    if not a.unsure:
+        return str(a.stance)
+    told = chances(a)
+    return f"unsure, leaning {a.leaning} ({told})" if told else f"unsure, leaning {a.leaning}"
+
+
 def given_by(ref: JudgeRef) -> str:
     """Say who gave a stance, a person by name."""
     return f"{ref.version}, a person" if ref.name is JudgeName.PERSON else judge(ref.name)

@@ -91,6 +91,12 @@ def test_what_changed_it_names_the_papers_in_their_own_words(filled: Store, made
         assert ground.quote in (filled.paper(ground.paper_id).abstract or "")
 
 
+def test_a_reference_to_an_unsure_stance_carries_its_chances(filled: Store) -> None:
+    reply = ask(filled, "Which work supports LIMA?", CLOCK)
+    (unsure,) = [g for g in reply.grounds if g.unsure]
+    assert "] unsure, leaning supports (chance that it takes a stand: about " in str(unsure)
+
+
 def test_work_against_a_claim_is_kept_to_the_window_that_was_asked_for(filled: Store) -> None:
     six = ask(filled, "What is the strongest work against LIMA in the last six months?", CLOCK)
     two = ask(filled, "And what contradicts LIMA in the last 3 weeks?", CLOCK)

@@ -28,6 +28,7 @@ from claims.claim import Claim
 from claims.errors import InputError, NotHeld, RetestError
 from claims.evidence import PaperEvidence
 from claims.ids import ArxivId
+from claims.report import phrases
 from claims.report.html import PAGES, words
 from claims.store import Store
 
@@ -277,10 +278,7 @@ def _cited(id: str, store: Store) -> Cited | None:
         return Cited(id, name, href, found.measured_on.isoformat(), found.outcome.value)
     papers = store.papers([found.paper_id])
     title = papers[found.paper_id].title if found.paper_id in papers else f"arXiv:{found.paper_id}"
-    a = found.assessment
-    leaning = "could not be judged" if a.could_not_judge else f"unsure, leaning {a.leaning}"
-    said = leaning if a.unsure else found.stance.value
-    return Cited(id, title, href, str(found.published), said)
+    return Cited(id, title, href, str(found.published), phrases.said(found.assessment))
 
 
 def _sentence(text: str, store: Store) -> Markup:
@@ -315,7 +313,7 @@ def _below(reply: "Reply", question: str, message: str) -> Markup:
             g.title or f"our experiment {g.experiment_id}",
             f"/claims/{g.claim_id}#{g.evidence_id}",
             g.dated,
-            f"unsure, leaning {g.stance}" if g.unsure else g.stance,
+            g.told,
         )
         for g in reply.grounds
     ]
