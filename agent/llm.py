@@ -7,9 +7,10 @@ speaks the OpenAI chat protocol (vLLM, Ollama, llama.cpp). LangChain's packages 
 import importlib
 import json
 import logging
+import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -229,6 +230,33 @@ def _with_form(model: Any, name: str, form: Mapping[str, object]) -> Any:
         return model.bind_tools([dict(form)], tool_choice=form["title"])
     asked = {"type": "json_schema", "json_schema": {"name": form["title"], "schema": dict(form), "strict": True}}
     return model.bind(extra_body={"response_format": asked})
+
+
+THINKS = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
+THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+"""How models that think aloud mark where their thoughts begin and end."""
+_LONGEST_MARK = len("</thinking>")
+
+
+def without_thoughts(pieces: Iterable[str]) -> Iterator[str]:
+    """Leave a model's marked thoughts out of an answer that comes in pieces, wherever the pieces part a mark.
+
+    Thoughts whose beginning the server did not keep cannot be told before they end, and stay.
+    """
+    held, thinks = "", False
+    for piece in pieces:
+        held += piece
+        while mark := (THOUGHT if thinks else THINKS).search(held):
+            if not thinks and mark.start():
+                yield held[: mark.start()]
+            held, thinks = held[mark.end() :], not thinks
+        begun = held.rfind("<", max(0, len(held) - _LONGEST_MARK))
+        sure = held if begun < 0 else held[:begun]
+        if sure and not thinks:
+            yield sure
+        held = held[len(sure) :]
+    if held and not thinks:
+        yield held
 
 
 def _text_of(said: Any) -> str:

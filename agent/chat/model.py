@@ -19,7 +19,7 @@ from agent.chat.reply import MODEL, Kind, Reply, Sentence, Voice
 from agent.chat.say import Writer
 from agent.chat.sides import other_verdict, takes_side, wrong_way
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
-from agent.llm import ChatModel, Message
+from agent.llm import ChatModel, Message, without_thoughts
 from claims.clock import Clock
 from claims.evidence import ExperimentEvidence, Stance
 from claims.ids import ArxivId, text_digest
@@ -242,7 +242,7 @@ def ask_model(
     why = ""
     before = model.spent_usd
     try:
-        for said in sentences_of(model.stream(messages, prompt=PROMPT)):
+        for said in sentences_of(without_thoughts(model.stream(messages, prompt=PROMPT))):
             passed = checker.check(said)
             if passed is not None:
                 kept.append(passed.model_copy(update={"text": w.pass_(passed.text)}))

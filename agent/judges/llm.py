@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agent.judges.quotes import is_telling
-from agent.llm import ChatModel, Message
+from agent.llm import THOUGHT, ChatModel, Message
 from claims.claim import Claim
 from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance
 from claims.ids import digest, text_digest
@@ -186,7 +186,6 @@ def parse(text: str) -> tuple[Said | None, str]:
 
 
 _MARK = re.compile(r"\{|<(/?)think(?:ing)?>", re.IGNORECASE)
-_THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _GOES_ON = re.compile(r"\s*[\"'\]},]")
 
 
@@ -213,7 +212,7 @@ def objects(text: str) -> list[object]:
             found.clear()
             broken = False
         else:
-            end_of_thought = _THOUGHT_END.search(text, at)
+            end_of_thought = THOUGHT.search(text, at)
             at = end_of_thought.end() if end_of_thought else len(text)
     return found
 

@@ -78,6 +78,14 @@ def test_a_sentence_with_held_evidence_comes_through_with_its_reference(filled: 
     assert not reply.dropped
 
 
+def test_a_models_thoughts_are_no_answer(filled: Store, tmp_path: Path) -> None:
+    id = against(filled)
+    said = f"<think>Perhaps the newest work says nothing of it. [{id}]</think>The newest work reports a limit. [{id}]"
+    reply = answered(filled, tmp_path, lambda body: said)
+    assert findings(reply) == ["The newest work reports a limit."]
+    assert not reply.dropped
+
+
 LIES = {
     "an id that does not exist": "A later paper refutes it entirely. [ev-deadbeef0000]",
     "a held id beside an invented one": "Two papers contradict it. [{id}, ev-aaaaaaaaaaaa]",

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
 from agent.judges.llm import FORM, PROMPT, SYSTEM, LlmJudge, located, parse, question
-from agent.llm import ChatModel, Price, dollars, parts_of
+from agent.llm import ChatModel, Price, dollars, parts_of, without_thoughts
 from claims.claim import Claim
 from claims.clock import FrozenClock
 from claims.dates import StatedDate
@@ -276,3 +276,11 @@ def test_a_model_without_its_provider_is_refused_with_what_to_write(name: str, u
 def test_a_models_tag_is_not_taken_for_a_provider_in_silence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Write openai:qwen3:8b"):
         model("http://127.0.0.1:9/v1", tmp_path, name="qwen3:8b")
+
+
+@pytest.mark.parametrize("n", range(1, 14))
+def test_thoughts_are_left_out_however_an_answer_is_parted(n: int) -> None:
+    text = "Before <b>. <think>It is </thin> so.</think>One.<THINKING>no</thinking> a < b, <th"
+    pieces = [text[i : i + n] for i in range(0, len(text), n)]
+    assert "".join(without_thoughts(pieces)) == "Before <b>. One. a < b, <th"
+    assert "".join(without_thoughts(["said <think>", "for ever"])) == "said "
