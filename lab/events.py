@@ -139,5 +139,6 @@ def _step(experiment_id: str, run: RunView, line: dict[str, Any], took: Usual) -
         told = Progress(**{**line, **own})
     except (ValidationError, TypeError):
         return None
-    left = left_of(run, line, took, told.at)
+    # A reader who comes late hears of steps long past: then nothing is left of their seed.
+    left = None if run.state.is_final else left_of(run, line, took, told.at)
     return told.model_copy(update={"seconds_left": None if left is None else left.base + left.seed})

@@ -53,7 +53,13 @@ class SeedWatch:
         self._silent = silent
         self._console = console(stderr=True)
         self._lock = threading.Lock()
-        self._rows = {run.spec.seed: _Row(run.state.value) for run in runs}
+        self._rows = {}
+        self._over = set()
+        for run in runs:
+            self._rows[run.spec.seed] = _Row(run.state.value)
+            if run.state.is_final:
+                # The lab tells every step from the beginning: those of seeds that were run before are no news.
+                self._over.add(run.spec.seed)
         self._last_print = -QUIET_S
         self._live: Live | None = None
 
@@ -74,7 +80,7 @@ class SeedWatch:
 
     def __call__(self, progress: "Progress") -> None:
         """Show one event. One of the whole experiment, which names no seed, ends it and changes no row."""
-        if self._silent or progress.seed is None:
+        if self._silent or progress.seed is None or progress.seed in self._over:
             return
         with self._lock:
             self._rows.setdefault(progress.seed, _Row("")).take(progress)

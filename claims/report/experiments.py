@@ -101,5 +101,5 @@ def planned(protocol: ProtocolView, profile: str, n_seeds: int) -> str:
         return takes
     needed = protocol.seeds_to_decide[profile]
     if needed is not None and n_seeds >= needed:
-        return f"{takes}; {n_seeds} will probably decide"
-    return f"{takes}; {n_seeds} will probably leave it undecided"
+        return f"{takes}; {n_seeds} will probably do"
+    return f"{takes}; {n_seeds} decide larger effects only"

@@ -90,3 +90,11 @@ def test_a_line_of_a_seed_that_told_nothing_yet_says_its_state() -> None:
     assert progress_line(event(2, RunState.FAILED, message="killed")) == "seed 2 · failed · killed"
     assert progress_line(event(None, RunState.SUCCEEDED, message="decided")) == "all seeds · succeeded · decided"
     assert progress_line(event(3, arm="base", phase="pretrain")) == "seed 3 · base · pretrain"
+
+
+def test_steps_of_a_seed_that_was_run_before_are_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    over, other = runs(2)
+    with SeedWatch([over.model_copy(update={"state": RunState.SUCCEEDED}), other]) as lines:
+        lines(event(0, arm="base", phase="evaluate"))
+        lines(event(1, arm="tuned", phase="train"))
+    assert capsys.readouterr().err == "seed 1 · tuned · train\n"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,18 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from claims.clock import SystemClock
-from claims.experiment import ExperimentSpec, Progress, Submission
+from claims.experiment import ExperimentSpec, Progress, RunState, RunView, Submission
 from lab.app import make_app
 from lab.catalogue import Catalogue
 from lab.control import Queue
 from lab.errors import LabError
+from lab.events import _step
 from lab.ledger import Ledger
 from lab.progress import ProgressFile
 from lab.runs import AttemptSpec, End, Ending, Exit, Order, ProcessNote, Result, bytes_digest, write_model
 from lab.server import is_loopback, serve
 from lab.settings import LabSettings
+from lab.summary import Usual
 from tests.labs import PROTOCOL, TOKEN, LabUnderTest, kill
 
 SPEC = ExperimentSpec(protocol="fast", protocol_version=1)
@@ -177,10 +180,22 @@ def test_events_tell_each_step_and_end_with_the_experiment(lab: Served) -> None:
     events = _events(lab)
     steps = [(p.seed, p.arm, p.phase, p.step, p.loss, p.metric) for _, p in events if p.step]
     assert steps == [(0, "a", "train", 1, 0.5, None), (0, "a", "evaluate", 2, None, 0.7)]
-    left = [p.seconds_left for _, p in events if p.step]
-    assert left == pytest.approx([3.0, 1.0], abs=0.5), "what is left of the seed stands in each step"
+    assert not any(p.seconds_left for _, p in events), "nothing is left of a seed that is over"
     last = events[-1][1]
     assert (last.run_id, last.state.value, last.message) == (None, "succeeded", "1 seeds")
+
+
+def test_a_step_says_what_is_left_of_its_seed() -> None:
+    now = SystemClock().now()
+    run = RunView(id="run-0", spec=SPEC.run(0), state=RunState.RUNNING, started_at=now - timedelta(seconds=5))
+    line = {"at": now.isoformat(), "arm": "a", "phase": "train", "seconds_left": 3.0}
+    for took, left in ((Usual(20.0, 0.0), 15.0), (Usual(4.0, 0.0), 3.0), (Usual(None, 0.0), None)):
+        told = _step("exp-0", run, line, took)
+        assert told is not None
+        assert told.seconds_left == left
+    over = _step("exp-0", run.model_copy(update={"state": RunState.SUCCEEDED}), line, Usual(20.0, 0.0))
+    assert over is not None
+    assert over.seconds_left is None
 
 
 def test_a_reader_that_was_cut_off_goes_on_where_it_was(lab: Served) -> None:
