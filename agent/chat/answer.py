@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from agent.chat import parts, work
+from agent.chat import looked, parts, work
 from agent.chat.asked import Asked, understood
-from agent.chat.days import How
-from agent.chat.intents import Intent
+from agent.chat.days import How, window
+from agent.chat.intents import WORK, Intent
 from agent.chat.past import held_then
 from agent.chat.reply import Reply
 from agent.chat.say import Writer, short
@@ -14,7 +14,7 @@ from agent.chat.topics import Topic
 from claims.clock import Clock
 from claims.evidence import PaperEvidence, Stance
 from claims.paper import Paper
-from claims.report import bibtex
+from claims.report import bibtex, numbers
 from claims.report.view import ClaimView
 from claims.store import Store
 from claims.verdict import VerdictKind
@@ -26,9 +26,10 @@ MAX_BEYOND = 6
 """Words of a question that are named as not the claim's."""
 
 HELP = (
-    "Ask about a claim that is held: does it still hold, since when, what changed it, the strongest work against it in "
-    "the last six months, what our own experiment says and how sure it is, what is untested, compare two claims, what "
-    "would change the verdict, cite it for me (BibTeX).",
+    "Ask about a claim that is held: does it still hold (or did it as of March 2026), since when, what changed it, the "
+    "strongest work against it in the last six months, what narrows it, the newest work, when it was last checked, "
+    "what our own experiment says and how sure it is, what is untested, compare two claims, what would change the "
+    "verdict, cite it for me (BibTeX).",
     "In the conversation: /show CLAIM, /retest [CLAIM], /experiment [CLAIM], /help, /quit. The last claim is kept in "
     'mind, so that `since when?` is enough. `retest ask "/experiment CLAIM"` does one of them by itself.',
 )
@@ -54,6 +55,8 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
         return _listed(store, w, topic, asked.question, only_open=Intent.UNTESTED in wanted)
     if Intent.CITE in wanted and topic.paper_ids:
         return _cited(w, list(store.papers(topic.paper_ids).values()))
+    if not asked.views and _ANYTHING.search(asked.question):
+        return _changes(store, w, asked, clock)
     if not asked.views:
         return _not_held(store, w, topic)
     if Intent.COMPARE in wanted:
@@ -73,8 +76,9 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
     others = [c for c in topic.claims if c.id not in {v.claim.id for v in asked.views}]
     if others:
         w.note("Also held on this: " + ", ".join(c.id for c in others[:4]) + ".")
-    entries = _ground_papers(asked.views) if Intent.CITE in wanted else []
-    return _cited(w, entries) if Intent.CITE in wanted else w.reply()
+    if Intent.CITE not in wanted:
+        return w.reply()
+    return _cited(w, w.cited() if WORK & set(wanted) else _ground_papers(asked.views))
 
 
 def _part(w: Writer, view: ClaimView, now: ClaimView | None, intent: Intent, asked: Asked, clock: Clock) -> None:
@@ -87,7 +91,7 @@ def _part(w: Writer, view: ClaimView, now: ClaimView | None, intent: Intent, ask
             w.note(f"No later work was looked at, so this is all that is held for {asked.days.named}.")
     elif intent is Intent.SINCE:
         parts.since(w, view, is_past=now is not None)
-    elif intent is Intent.CHANGED and work.spans_change(asked.days) and now is None:
+    elif intent is Intent.CHANGED and work.names_days(asked.days) and now is None:
         work.changed_in(w, view, today, asked.days)
     elif intent is Intent.CHANGED:
         parts.changed(w, view)
@@ -101,8 +105,17 @@ def _part(w: Writer, view: ClaimView, now: ClaimView | None, intent: Intent, ask
         parts.experiment(w, view)
     elif intent is Intent.UNTESTED:
         parts.untested(w, view)
+    elif intent is Intent.NEWEST and work.names_days(asked.days) and now is None:
+        work.of_days(w, view, today, asked.days)
+    elif intent is Intent.COUNT:
+        looked.count(w, _tally(view), view)
+    elif intent in _LOOKED:
+        _LOOKED[intent](w, view)
     elif intent is Intent.MIND:
         parts.mind(w, view)
+
+
+_LOOKED = {Intent.GROUND: looked.ground, Intent.CHECKED: looked.checked, Intent.NEWEST: looked.newest}
 
 
 def _not_held(store: Store, w: Writer, topic: Topic) -> Reply:
@@ -124,6 +137,28 @@ def _not_held(store: Store, w: Writer, topic: Topic) -> Reply:
     return w.reply(held=False)
 
 
+_SHAKY = re.compile(
+    r"\b(?:weakest|shakiest|least (?:certain|sure|confident|supported)|most uncertain)\b", re.IGNORECASE
+)
+_ANYTHING = re.compile(
+    r"\b(?:anything|something|what|what's|what’s)\b.{0,20}\b(?:changed?|new|happened)\b", re.IGNORECASE
+)
+
+
+def _changes(store: Store, w: Writer, asked: Asked, clock: Clock) -> Reply:
+    """Say which claims have had their verdict only since some day of the span that is asked for."""
+    span = window(asked.days, clock.now().date())
+    lines = store.overview()
+    shown = [x for x in lines if x.since and span.first <= x.since <= span.last]
+    w.note(f"{len(shown)} of {len(lines)} claims got their present verdict from {span.first} to {span.last}.")
+    for line in shown[:MAX_LISTED]:
+        w.note(f"- {line.claim_id}: {line.kind}, first as of {line.since}. {short(line.text, 120)}")
+    if len(shown) > MAX_LISTED:
+        w.note(f"and {len(shown) - MAX_LISTED} more: `retest list`.")
+    w.note("`retest refresh` tells each night what changed and why.")
+    return w.reply()
+
+
 def _listed(store: Store, w: Writer, topic: Topic, question: str, *, only_open: bool) -> Reply:
     lines = store.overview()
     if not lines:
@@ -141,8 +176,13 @@ def _listed(store: Store, w: Writer, topic: Topic, question: str, *, only_open: 
         what += ", and about this"
     some = len(shown) < len(lines)
     w.note(f"{len(shown)} of {len(lines)} claims are {what}." if some else f"{len(lines)} claims are held.")
+    if _SHAKY.search(question):
+        shown = sorted(shown, key=lambda x: x.confidence or 0.0)
+        w.note("Least sure first:")
     for line in shown[:MAX_LISTED]:
-        w.note(f"- {line.claim_id} ({line.asserted_on}): {line.kind or 'never decided'}. {short(line.text, 140)}")
+        sure = "" if line.confidence is None or line.kind == "untested" else f", {numbers.share(line.confidence)} sure"
+        kind = f"{line.kind}{sure}" if line.kind else "never decided"
+        w.note(f"- {line.claim_id} ({line.asserted_on}): {kind}. {short(line.text, 140)}")
     if len(shown) > MAX_LISTED:
         w.note(f"and {len(shown) - MAX_LISTED} more: `retest list`.")
     return w.reply()
@@ -213,6 +253,7 @@ def _cited(w: Writer, papers: Sequence[Paper]) -> Reply:
     if not papers:
         w.note("No paper that is held stands behind it, so there is nothing to cite.")
     else:
-        n = f"{len(papers)} entries" if len(papers) > 1 else "One entry"
-        w.note(f"{n} as the stored records have them: {', '.join(f'arXiv:{p.id}' for p in papers)}.")
+        n = f"{len(papers)} entries as the stored records have them"
+        n = n if len(papers) > 1 else "One entry as the stored record has it"
+        w.note(f"{n}: {', '.join(f'arXiv:{p.id}' for p in papers)}.")
     return w.reply(bibtex="\n".join(bibtex.entry(p) for p in papers))

@@ -20,6 +20,14 @@ class Intent(StrEnum):
     """does it still hold"""
     SINCE = "since"
     """since when"""
+    GROUND = "ground"
+    """the paper that it stands on, and whether that was withdrawn"""
+    CHECKED = "checked"
+    """when somebody last looked"""
+    COUNT = "count"
+    """how many papers do what"""
+    NEWEST = "newest"
+    """the newest work that takes a stand"""
     CHANGED = "changed"
     """what changed it"""
     AGAINST = "against"
@@ -38,7 +46,11 @@ _REFUTED = r"\b(?:was|is|are|were|been|got)\b.{0,100}\b(?:refuted|debunked|overt
 
 _CUES: tuple[tuple[Intent, str], ...] = (
     (Intent.HELP, r"^(?:help|\?|what can (?:you|i) (?:do|ask))\b"),
-    (Intent.LIST, r"\b(?:which|what|list|show)\b.{0,20}\bclaims\b(?!.*\buntested\b)|^what do you hold\W*$"),
+    (
+        Intent.LIST,
+        r"\b(?:which|what|list|show)\b.{0,20}\bclaims\b(?!.*\buntested\b)|^what do you hold\W*$|"
+        r"^(?:please )?(?:summari[sz]e|(?:give me an )?overview of)\b.{0,20}\b(?:hold|held|everything|claims|verdicts)",
+    ),
     (Intent.CITE, r"\bcite\b|\bcitations?\b|\bbib(?:tex)?\b|\breferences? (?:for|to)\b"),
     (Intent.COMPARE, r"\bcompar|\bversus\b|\bvs\b|\bdifference between\b|\bwhich\b.*\w or \w|\w or \w.*\bwhich\b"),
     (Intent.UNTESTED, r"\buntested\b|\bnot (?:yet )?(?:been )?tested\b|\bnever (?:been )?tested\b|\bopen gaps?\b"),
@@ -53,14 +65,32 @@ _CUES: tuple[tuple[Intent, str], ...] = (
     ),
     (
         Intent.AGAINST,
-        r"\bagainst\b|\bcontradict|\bcounter-?(?:evidence|example|argument)|\brefut|\bdisput|\bdisagree|\bcritici",
+        r"\bagainst\b|\bcontradict|\bcounter-?(?:evidence|example|argument)|\brefut|\bdisput|\bdisagree|\bcritici|"
+        r"\b(?:evidence|proof|papers?|work|stud(?:y|ies)|anyone|who)\b.{0,60}\b(?:fails?|breaks?|wrong|false)\b",
+    ),
+    (Intent.GROUND, r"\bwithdrawn\b|\bretracted\b|\bgrounded\b|\b(?:original|anchor) paper\b|\bpaper behind\b"),
+    (
+        Intent.CHECKED,
+        r"\blast (?:checked|looked|searched|updated|refreshed|re-?tested|tested)\b|\bup to date\b|"
+        r"\bhow (?:old|recent|fresh|current) is\b",
+    ),
+    (Intent.COUNT, r"\bhow (?:many|much)\b.{0,30}\b(?:papers?|stud(?:y|ies)|voices?|works?|evidence)\b"),
+    (
+        Intent.NEWEST,
+        r"\b(?:newest|latest|most recent|recent|new)\s+(?:\w+\s+)?"
+        r"(?:evidence|work|papers?|results?|findings?|stud(?:y|ies)|research|developments?)\b|"
+        r"\bwhat(?:'s|’s| is) new\b|\bwhich (?:papers?|works?|stud(?:y|ies))\b",
     ),
     (
         Intent.NARROWS,
         r"\bnarrow|\bqualif(?:y|ies|ied)|\bcaveats?\b|\bexceptions?\b|\blimitations?\b|"
         r"\bunder (?:what|which) conditions?\b|\b(?:when|where) does (?:it|this|that) (?:not hold|fail|break)",
     ),
-    (Intent.SUPPORT, r"\bsupport|\bconfirm|\bin favou?r\b|\bevidence for\b|\bbacks?\b"),
+    (
+        Intent.SUPPORT,
+        r"\bsupport|\bconfirm|\bin favou?r\b|\bevidence for\b|\bbacks?\b|"
+        r"\bwho (?:says|claims|found|finds|shows|showed)\b",
+    ),
     (
         Intent.CHANGED,
         r"\bwhat (?:has |have )?(?:changed|made|turned|relaxed|overturned)\b|\bchanged (?:it|this|that)\b|"
@@ -74,7 +104,7 @@ _CUES: tuple[tuple[Intent, str], ...] = (
     ),
 )
 _ORDER = tuple(Intent)
-WORK = frozenset({Intent.AGAINST, Intent.NARROWS, Intent.SUPPORT, Intent.CHANGED})
+WORK = frozenset({Intent.AGAINST, Intent.NARROWS, Intent.SUPPORT, Intent.NEWEST, Intent.CHANGED})
 """What is asked about work, so that a date says which work is meant."""
 
 _JOINTS = re.compile(
@@ -107,7 +137,9 @@ def intents(question: str) -> tuple[Intent, ...]:
         return (alone, Intent.CITE) if Intent.CITE in found and alone is Intent.COMPARE else (alone,)
     if Intent.MIND in found:
         found -= {Intent.CHANGED, Intent.HOLDS}
-    if found & {Intent.AGAINST, Intent.NARROWS, Intent.SUPPORT, Intent.EXPERIMENT, Intent.UNTESTED, Intent.CITE}:
+    if Intent.AGAINST in found or Intent.SUPPORT in found or Intent.CHANGED in found:
+        found -= {Intent.NEWEST}
+    if found - {Intent.HOLDS, Intent.SINCE, Intent.CHANGED}:
         asks_verdict = re.search(_REFUTED, low) or re.search(r"\bstill hold|\bdoes .{1,80} hold\b|\bverdict\b", low)
         found -= set() if asks_verdict else {Intent.HOLDS}
     return in_order(found) or (Intent.HOLDS,)

@@ -15,6 +15,9 @@ from claims.verdict import Verdict, VerdictKind, decide
 STALE_DAYS = 30
 """Days after which a verdict's age is said."""
 
+MOST_IMAGINED = 8
+"""Papers that are imagined to find what would change a verdict."""
+
 MAX_ROWS = 5
 """Papers that one part names."""
 
@@ -212,19 +215,28 @@ def mind(w: Writer, view: ClaimView) -> None:
             n, kind = found
             papers = numbers.count(n, "more independent paper")
             w.note(f"- {papers} found to {what}, at about 80 % each, would make it {kind}.")
+        if stance is Stance.CONTRADICTS and found and found[1] is not VerdictKind.OVERTURNED:
+            fall = tipping(view, verdict, stance, into=VerdictKind.OVERTURNED)
+            far = f"{fall[0]} of them would" if fall else f"Not even {MOST_IMAGINED} of them would"
+            w.note(f"- {far} make it overturned.")
     if view.read_first:
         w.finding("Sooner than that: a person's word on the stances that the judge was not sure of.", view.read_first)
     if not any(isinstance(r.evidence, ExperimentEvidence) for r in view.rows):
         w.note(f"An experiment of ours would add to either side; none is held. `{order(view, 'experiment')}` runs one.")
 
 
-def tipping(view: ClaimView, verdict: Verdict, stance: Stance, most: int = 8) -> tuple[int, VerdictKind] | None:
-    """Find how many imagined independent papers of one stance give another verdict, and which; None up to `most`."""
+def tipping(
+    view: ClaimView, verdict: Verdict, stance: Stance, into: VerdictKind | None = None
+) -> tuple[int, VerdictKind] | None:
+    """Find how many imagined independent papers of one stance give another verdict, or that one, and which.
+
+    None when `MOST_IMAGINED` do not.
+    """
     held: list[Evidence] = [*view.dossier.superseded, *view.dossier.evidence]
-    for n in range(1, most + 1):
+    for n in range(1, MOST_IMAGINED + 1):
         held.append(_imagined(view, verdict.as_of, stance, n))
         kind = decide(view.claim, held, verdict.as_of).kind
-        if kind is not verdict.kind:
+        if kind is not verdict.kind and into in (None, kind):
             return n, kind
     return None
 

@@ -5,7 +5,7 @@ from datetime import date
 from agent.chat import parts
 from agent.chat.say import Writer
 from claims.dossier import Dossier, HeldVerdict
-from claims.evidence import PaperEvidence
+from claims.evidence import Evidence, PaperEvidence
 from claims.report import phrases
 from claims.report.view import MEANING, ClaimView, claim_view
 from claims.verdict import VerdictKind, decide
@@ -13,19 +13,23 @@ from claims.verdict import VerdictKind, decide
 
 def past_view(dossier: Dossier, day: date, number: int) -> ClaimView:
     """Draw a claim as of a past day; evidence, experiments and records of later days are left out."""
-    evidence = tuple(
-        e for e in dossier.evidence if (e.published.start if isinstance(e, PaperEvidence) else e.measured_on) <= day
-    )
+    evidence = tuple(e for e in dossier.evidence if _dated(e) <= day)
+    superseded = tuple(e for e in dossier.superseded if _dated(e) <= day)
     current = dossier.current
     assert current is not None
-    verdict = decide(dossier.claim, evidence, day)
+    verdict = decide(dossier.claim, (*superseded, *evidence), day)
     held = HeldVerdict(id=f"{current.id}-{day}", verdict=verdict, recorded_at=current.recorded_at)
     then = {
         "evidence": evidence,
+        "superseded": superseded,
         "history": (held,),
         "experiments": tuple(e for e in dossier.experiments if e.submitted_at.date() <= day),
     }
     return claim_view(dossier.model_copy(update=then), day, number)
+
+
+def _dated(evidence: Evidence) -> date:
+    return evidence.published.start if isinstance(evidence, PaperEvidence) else evidence.measured_on
 
 
 def held_then(w: Writer, view: ClaimView, now: ClaimView, named: str) -> None:

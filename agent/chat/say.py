@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from agent.chat.gate import Gate
 from agent.chat.reply import Ground, Held, Kind, Reply, Sentence
 from claims.evidence import ExperimentEvidence, JudgeName, PaperEvidence, Stance
+from claims.paper import Paper
 from claims.report import numbers, phrases
 from claims.report.view import ClaimView, Row, whose_words
 from claims.store import Store
@@ -83,6 +84,11 @@ class Writer:
             evidence_since=view.since_dated or None,
             record_since=first.recorded_at.date() if first else None,
         )
+
+    def cited(self) -> list[Paper]:
+        """Give the papers behind what was said so far, in the order of first mention."""
+        rows = dict.fromkeys(row for *_, ground in self._said for row in ground)
+        return list({row.paper.id: row.paper for row in rows if row.paper}.values())
 
     def pass_(self, text: str) -> str:
         """Give a text without ids that are not held."""

@@ -38,16 +38,22 @@ _ASKING = frozenset(
     "qualify qualifies caveat caveats limitation limitations exception exceptions condition conditions better worse "
     "stronger weaker supported debunked disproved falsified outdated obsolete dated published paper papers study "
     "studies research literature currently also too there any some many much other others else wrong right far speak "
-    "speaks spoke spoken argue argues".split()
+    "speaks spoke spoken argue argues anything something checked looked searched updated refreshed fail fails "
+    "withdrawn retracted grounded original overview who weakest shakiest least count number many "
+    "use using agree agrees disagree disagrees dispute disputes bear bears".split()
 )
+SUBJECT = 3
+"""Words at the beginning of a claim among which a name is its subject."""
+
 MAX_NAMED = 3
 """Claims that one question names."""
 
 FAMILY_WORDS = {
-    "data-quantity": "data quantity amount few curated examples alignment superficial",
-    "contrastive-pairs": "preference pairs function tool calling dpo direct optimisation",
+    "data-quantity": "data quantity amount few curated examples alignment superficial instruction",
+    "contrastive-pairs": "preference pairs function tool calling dpo direct optimisation sft",
     "proxy-tuning": "proxy decoding time logits knowledge",
-    "rl-generalisation": "reinforcement learning rl grpo ppo generalise memorise out-of-distribution ood",
+    "rl-generalisation": "reinforcement learning rl grpo ppo generalise generalising generalisation generalize "
+    "generalizing generalization memorise out-of-distribution ood",
     "verification-gap": "self-improvement self-training verify verification verifier generation",
     "homogeneity": "homogeneous homogeneity homogenise hivemind similar diverse diversity",
     "in-context-alignment": "in-context icl prompting alignment demonstrations",
@@ -55,6 +61,12 @@ FAMILY_WORDS = {
 """What people call the subjects of a family, besides the words of its claims."""
 
 _OWN = re.compile(r"\b(?:ev-[0-9a-f]{12}|exp-[0-9a-f]{12}|[a-z0-9]+(?:-[a-z0-9]+){1,12})\b")
+_JOINED_UP = tuple(
+    (re.compile(rf"\b{joined.replace('-', ' ')}\b", re.IGNORECASE), joined)
+    for joined in ("out-of-distribution", "fine-tuning", "self-improvement", "in-context", "proxy-tuning")
+)
+"""Words that claims write joined, for those who write them apart."""
+
 _NAME = re.compile(r"\b\w*[A-Z]\w*[A-Z]\w*\b")
 _TOKEN = re.compile(r"[\w-]+")
 _JOINED = re.compile(r"[,;?&/]\s*\w|\b(?:and|or|versus|vs|also|than)\b", re.IGNORECASE)
@@ -85,6 +97,8 @@ class Topic(NamedTuple):
 
 def find_topic(store: Store, question: str, claims: Sequence[Claim]) -> Topic:
     """Find the claims that a question is about, best first."""
+    for apart, joined in _JOINED_UP:
+        question = apart.sub(joined, question)
     named, papers, evidence, unknown, rest = _named(store, question, claims)
     if named or unknown:
         return Topic(named, paper_ids=papers, evidence_ids=evidence, unknown_ids=unknown)
@@ -169,7 +183,10 @@ def rank(question: str, claims: Sequence[Claim], *, by_one_word: bool = True) ->
         alike = family is not None and family == claims[i].scope.family
         least = min(2, len(tokens)) if by_one_word else 2
         strong = sum(bool(own & had) for own in tokens) >= least or bool(had & names) or alike
-        out.append((min(1.0, share + 0.25 * alike), strong, claims[i]))
+        subjects = {stem(m.lower()) for m in _NAME.findall(" ".join(claims[i].text.split()[:SUBJECT])) if len(m) > 3}
+        # Who names what a claim is about by its own name means that claim, whatever else the question brings up.
+        least_share = ENOUGH if subjects & words else 0.0
+        out.append((min(1.0, max(share + 0.25 * alike, least_share)), strong, claims[i]))
     return sorted(out, key=lambda r: (-r[0], r[2].id))
 
 

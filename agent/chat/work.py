@@ -38,6 +38,12 @@ def one_side(w: Writer, view: ClaimView, stance: Stance, today: date, asked: Day
     _told(w, view, (stance,), window(asked, last_looked(view, today), usual=None))
 
 
+def of_days(w: Writer, view: ClaimView, today: date, asked: Days) -> None:
+    """Name the work of all sides from the days that are asked for."""
+    span = window(asked, last_looked(view, today))
+    _told(w, view, (Stance.CONTRADICTS, Stance.QUALIFIES, Stance.SUPPORTS), span)
+
+
 def changed_in(w: Writer, view: ClaimView, today: date, asked: Days) -> None:
     """Say what changed in a span of days: the verdict's steps, and the work that takes a stand."""
     span = window(asked, last_looked(view, today))
@@ -84,8 +90,8 @@ def _told(w: Writer, view: ClaimView, stances: tuple[Stance, ...], span: Window)
     unlooked(w, view)
 
 
-def spans_change(asked: Days) -> bool:
-    """Tell whether a question asks what changed within certain days."""
+def names_days(asked: Days) -> bool:
+    """Tell whether a question says from which days work is meant."""
     return asked.how in (How.SINCE, How.IN) or asked.months is not None
 
 

@@ -140,7 +140,10 @@ def test_ctrl_c_empties_the_line_and_the_conversation_goes_on(home: Path) -> Non
         lines = [process.stderr.readline() for _ in range(2)]
         assert "/help" in lines[1]
         assert process.stdout is not None
-        assert process.stdout.read(2) == "> "  # only now does it wait for a line
+        assert process.stdout.read(2) == "> "
+        # A signal between the prompt and the reading of the line would only be seen once there is a line.
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            assert process.poll() is None, "the conversation ended"
         process.send_signal(signal.SIGINT)
         while "Ctrl-C again" not in (line := process.stderr.readline()):
             assert line, "the conversation ended"
