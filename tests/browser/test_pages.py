@@ -132,7 +132,7 @@ def test_a_model_answers_on_the_page_with_evidence_alone_and_may_be_left_out(
         with serving(settings) as address:
             page = chromium.new_page(base_url=address)
             page.goto("/chat")
-            expect(page.locator("main")).to_contain_text("Answers by openai:scripted")
+            expect(page.locator("main")).to_contain_text("in the words of openai:scripted")
             for without in (False, True):
                 page.get_by_label("without the model").set_checked(without)
                 page.get_by_label("Your question").fill("What speaks against LIMA?")
