@@ -111,7 +111,8 @@ def left_of(run: RunView, line: Mapping[str, object] | None, took: Usual, now: d
     since = max((now - _at(line, now)).total_seconds(), 0.0)
     if line.get("phase") == "pretrain":
         base = max(told, took.base - in_bases)
-        return Left(max(base - since, 0.0), max(took.seed - (spent - since - in_bases), _LEAST_S))
+        # No arm has begun: what went by beside the base were imports.
+        return Left(max(base - since, 0.0), took.seed)
     own = spent - in_bases
     return Left(0.0, max(took.seed - own, told - since, _paced(line, took.arms, own - since), _LEAST_S))
 

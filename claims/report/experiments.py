@@ -102,4 +102,4 @@ def planned(protocol: ProtocolView, profile: str, n_seeds: int) -> str:
     needed = protocol.seeds_to_decide[profile]
     if needed is not None and n_seeds >= needed:
         return f"{takes}; {n_seeds} will probably do"
-    return f"{takes}; {n_seeds} decide larger effects only"
+    return f"{takes}; {n_seeds} will probably leave such an effect undecided"

@@ -104,8 +104,8 @@ def offered(**more: object) -> ProtocolView:
     ("profile", "needed", "said"),
     [
         ("tiny", 8, "takes about 8 seeds; 8 will probably do"),
-        ("tiny", 23, "takes about 23 seeds; 8 decide larger effects only"),
-        ("tiny", None, "takes more than the 60 seeds registered; 8 decide larger effects only"),
+        ("tiny", 23, "takes about 23 seeds; 8 will probably leave such an effect undecided"),
+        ("tiny", None, "takes more than the 60 seeds registered; 8 will probably leave such an effect undecided"),
         ("small", 23, "how many seeds decide was never measured for data-quantity at small"),
     ],
 )
@@ -122,7 +122,7 @@ def test_what_an_experiment_will_probably_come_to_is_said_before_it_starts(
 def test_what_deciding_takes_stands_with_the_spread_that_it_rests_on_or_why_nothing_decides() -> None:
     protocol = offered(seeds_to_decide={"tiny": 23}, seed_sd={"tiny": 0.0412}, pilot_seeds=6)
     assert planned(protocol, "tiny", 8).endswith(
-        "takes about 23 seeds (sd 0.041 over 6 pilot seeds); 8 decide larger effects only"
+        "takes about 23 seeds (sd 0.041 over 6 pilot seeds); 8 will probably leave such an effect undecided"
     )
     full = offered(no_room={"tiny": "both arms lay at the ceiling"})
     assert planned(full, "tiny", 60) == "no number of seeds decides: in pilots both arms lay at the ceiling"

@@ -108,7 +108,7 @@ def test_before_seeds_run_it_is_said_what_those_that_are_left_take_and_may_decid
     ]
     said = foretell(protocol, shown.model_copy(update={"runs": tuple(runs)}))
     assert said.startswith("5 of 8 seeds to run, about 70 seconds; telling an effect")
-    assert said.endswith("takes about 30 seeds; 8 decide larger effects only")
+    assert said.endswith("takes about 30 seeds; 8 will probably leave such an effect undecided")
     assert foretell(protocol, shown.model_copy(update={"runs": tuple(runs[:3])})) == "3 seeds, all run before"
     changed = shown.spec.model_copy(update={"params": {"times": 2}})
     other = foretell(protocol, shown.model_copy(update={"runs": tuple(runs[3:]), "spec": changed}))

@@ -335,13 +335,13 @@ def test_a_machine_that_is_slower_than_the_measured_one_does_not_say_that_a_seed
 def test_the_base_that_a_seed_builds_first_is_part_of_what_is_left() -> None:
     run, line = _at_work(arm="base", phase="pretrain", step=1, steps=2, seconds_left=10.0, base_seconds=28.0)
     now = NOON + timedelta(seconds=30)
-    assert left_of(run, line, Usual(20.0, 70.0), now) == Left(42.0, 18.0), "a second base follows"
-    assert left_of(run, line, Usual(20.0, 0.0), now) == Left(10.0, 18.0)
+    assert left_of(run, line, Usual(20.0, 70.0), now) == Left(42.0, 20.0), "a second base follows"
+    assert left_of(run, line, Usual(20.0, 0.0), now) == Left(10.0, 20.0)
     assert left_of(run, None, Usual(20.0, 70.0), now) == Left(40.0, 20.0)
     waits = RunView(id="run-1", spec=SPEC.run(1), state=RunState.QUEUED)
     took = Usual(20.0, 70.0)
     assert seconds_left([waits, waits], {}, took, now, side_by_side=2) == 70.0 + 20.0
-    assert seconds_left([run, waits], {run.id: line}, took, now, side_by_side=1) == 42.0 + 18.0 + 20.0
+    assert seconds_left([run, waits], {run.id: line}, took, now, side_by_side=1) == 42.0 + 20.0 + 20.0
 
 
 def test_a_seed_that_built_the_base_does_not_make_the_others_look_as_long() -> None:
