@@ -47,6 +47,9 @@ PROMPT: Final = "chat-2-" + text_digest(SYSTEM).removeprefix("sha256:")[:8]
 MAX_ROWS: Final = 12
 """Pieces of evidence of one claim that the model sees."""
 
+HEAD: Final = ("The claim:", "Verdict", "On record that day", "Nothing was on record that day", "Now, as of")
+"""How the store's own lines on a verdict begin, which stand before a model's, claim by claim."""
+
 QUOTED_WORDS: Final = 5
 """Words from which a quote is read as the paper's own statement and not as the model's."""
 
@@ -228,7 +231,7 @@ def ask_model(
     shown, checker = excerpts(asked.views)
     if not plain.held or not checker.rows or plain.bibtex:
         return _all(plain, on_sentence)
-    head = [s for s in plain.sentences if s.text.startswith(("The claim:", "Verdict"))]
+    head = [s for s in plain.sentences if s.text.startswith(HEAD)]
     for sentence in head:
         on_sentence(sentence)
     data = {

@@ -60,7 +60,7 @@ def _told(w: Writer, view: ClaimView, stances: tuple[Stance, ...], span: Window)
     verbs = " or ".join(f"{VERBS[stance][0]} it" for stance in stances)
     found = {stance: sorted((r for r in view.rows if _speaks(r, stance)), key=strength) for stance in stances}
     inside = {stance: [r for r in rows if _in(r.on, span)] for stance, rows in found.items()}
-    when = f" dated {span.first} to {span.last}" if span.why else ""
+    when = f" and dated {span.first} to {span.last}" if span.why else ""
     if not any(inside.values()):
         w.note(f"Nothing that is held{when} {verbs}.")
     for stance, rows in inside.items():

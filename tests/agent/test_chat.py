@@ -102,7 +102,7 @@ def test_work_against_a_claim_is_kept_to_the_window_that_was_asked_for(filled: S
     two = ask(filled, "And what contradicts LIMA in the last 3 weeks?", CLOCK)
     older = next(s for s in six.sentences if s.text.startswith("Dated before 2026-02-21"))
     assert {g.paper_id for g in six.grounds if g.evidence_id not in older.evidence} == {"2605.00002", "2604.00001"}
-    assert "Nothing that is held dated" in said(two)
+    assert "Nothing that is held and dated" in said(two)
     assert "Could not look in arxiv" in said(two)
 
 

@@ -121,7 +121,7 @@ def test_a_day_beyond_the_last_look_is_answered_with_what_is_held(stands: Store)
 
 def test_work_against_a_claim_includes_what_narrows_it_and_explains_its_window(stands: Store) -> None:
     asked = ask(stands, "What is the strongest work against curated examples in the last six months?", CLOCK)
-    assert f"Nothing that is held dated {SIX} contradicts it or narrows it." in said(asked)
+    assert f"Nothing that is held and dated {SIX} contradicts it or narrows it." in said(asked)
     assert "Dated before 2026-02-21: 1 piece of work that narrows it" in said(asked)
     assert "The window is the 6 months up to 2026-08-21, the last day that the verdict looked at." in said(asked)
     assert cited(asked) == {NARROWER.id}

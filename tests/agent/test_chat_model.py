@@ -193,6 +193,16 @@ def test_ids_behind_a_full_stop_belong_to_the_sentence_before() -> None:
     ]
 
 
+def test_a_past_days_record_stands_with_its_claim_before_the_models_words(filled: Store, tmp_path: Path) -> None:
+    id = against(filled)
+    question = "Did LIMA and near-identical answers of models hold as of 2026-08-01?"
+    reply = answered(filled, tmp_path, lambda body: f"Later work contradicts it. [{id}]", question=question)
+    lines = [str(s) for s in reply.sentences]
+    said = next(n for n, line in enumerate(lines) if line.startswith("model:"))
+    assert [n for n, line in enumerate(lines) if line.startswith("Nothing was on record that day")][-1] < said
+    assert sum(line.startswith("Now, as of") for line in lines[:said]) == 2
+
+
 def test_the_prompts_name_changes_with_its_words() -> None:
     assert text_digest(SYSTEM).removeprefix("sha256:").startswith(PROMPT.removeprefix("chat-2-"))
     assert fold("It’s  “So” – now") == fold('it\'s "so" - NOW')

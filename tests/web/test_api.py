@@ -89,7 +89,8 @@ def test_the_list_counts_what_supports_contradicts_and_narrows_and_the_page_says
     assert never["n_support"] is None
     page = client.get("/").text
     n = [line[field] for field in counted]
-    said = f"{n[0]} support it, {n[1]} contradict it, {n[2]} narrow it"
+    verbs = ("support", "contradict", "narrow")
+    said = ", ".join(f"{count} {verb}{'s' * (count == 1)} it" for count, verb in zip(n, verbs, strict=True))
     assert f'aria-label="{said}">{n[0]} / {n[1]} / {n[2]}</span>' in page
 
 
