@@ -30,7 +30,9 @@ METADATA = frozenset(
 )
 """Metadata services that are not link-local."""
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_ENDS_IN_IPV4 = tuple(map(ipaddress.ip_network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+"""IPv6 that carries an IPv4 address in its last 32 bits: IPv4-compatible (RFC 4291), NAT64 (RFC 6052), and NAT64 of a
+network's own (RFC 8215), which may cut its prefix at any of the lengths of RFC 6052 but is nearly always /96."""
 
 
 class ForbiddenAddress(InputError):
@@ -80,7 +82,7 @@ def is_forbidden(address: Address) -> bool:
     """Tell whether an address is link-local, of a metadata service, or nobody's; also inside an IPv6 wrapping."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
+        if inner is None and int(address) > 1 and any(address in network for network in _ENDS_IN_IPV4):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_forbidden(inner)

@@ -48,6 +48,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
         "168.63.129.16",
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "::169.254.169.254",
         "2002:a9fe:a9fe::1",
         "0.0.0.0",
         "::",
