@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,14 +27,10 @@ from claims.dates import StatedDate
 from claims.evidence import Assessment, Stance
 from claims.paper import Paper
 from claims.verdict import decide
+from tests.benchmarks.rows import SHARED, SNAPSHOTS, Row
 
-SHARED = Path(__file__).parents[3] / "shared"
 DEV = SHARED / "bench" / "dev.jsonl"
 VARIANTS = SHARED / "bench" / "dev_variants.jsonl"
-SNAPSHOTS = (
-    SHARED / "data" / "arxiv" / "snapshot-topical.jsonl.gz",
-    SHARED / "data" / "arxiv" / "snapshot-more.jsonl.xz",
-)
 SWAPPED = {Stance.SUPPORTS: Stance.CONTRADICTS, Stance.CONTRADICTS: Stance.SUPPORTS}
 
 
@@ -134,14 +130,74 @@ def _softmax(scores: fit.Floats) -> fit.Floats:
     return shares
 
 
-def main(argv: Sequence[str]) -> int:
-    """Print the tables."""
-    if not DEV.exists():
-        print("the labelled claims are not here (../shared/bench): nothing was measured")
-        return 3
+def read() -> tuple[list[str], Shelf] | None:
+    """Read the development claims and the papers of their evidence; None where they are absent."""
+    if not DEV.exists() or not all(path.is_file() for path in SNAPSHOTS):
+        return None
     lines = DEV.read_text(encoding="utf-8").splitlines()
     ids = {e["arxiv_id"] for raw in map(json.loads, lines) for e in raw["evidence"]}
-    shelf = Shelf(papers_of(ids, SNAPSHOTS))
+    return lines, Shelf(papers_of(ids, SNAPSHOTS))
+
+
+class Speed(NamedTuple):
+    """Pairs a second over papers that the judge had not read."""
+
+    wall: float
+    cpu: float
+
+
+def speed(text: str, papers: Sequence[Paper]) -> Speed:
+    """Time one claim over papers, the model already loaded."""
+    fresh = local_judge()
+    asked = Claim(id="speed", text=text, asserted_on=StatedDate.parse("2023"))
+    fresh.assess(asked, papers[:2])
+    wall, cpu = time.perf_counter(), time.process_time()
+    fresh.assess(asked, papers)
+    return Speed(len(papers) / (time.perf_counter() - wall), len(papers) / (time.process_time() - cpu))
+
+
+def rows() -> list[Row]:
+    """Measure the judge on the development claims, the verdicts that follow, and its speed."""
+    there = read()
+    if there is None:
+        return [Row("local judge", None, "", note="no labelled claims or snapshots beside the repository")]
+    lines, shelf = there
+    report = run_bench(lines, shelf, local_judge(), decide)
+    assert report.stances is not None and report.verdicts is not None
+    said = report.stances
+    neutral = max(b.macro_f1 for b in report.stance_baselines)
+    pace = speed(json.loads(lines[0])["text"], list(shelf.papers.values()))
+    out = [
+        Row("local judge: macro-F1", said.macro_f1, "", said.n, ">= 0.60", f"best trivial baseline {neutral:.2f}"),
+        Row("local judge: precision of its calls", said.called_precision, "", said.called, ">= 0.70", "n: calls made"),
+    ]
+    for c in said.classes:
+        if c.label == Stance.CONTRADICTS:
+            precision = c.correct / c.called if c.called else None
+            out.append(Row("local judge: precision of contradicts", precision, "", c.called, ">= 0.70", f"{c.n} are"))
+    beside = max(b.accuracy for b in report.verdict_baselines)
+    out += [
+        Row("local judge: speed", pace.wall, "pairs/s", len(shelf.papers), ">= 300", f"{pace.cpu:.0f} by processor"),
+        Row(
+            "verdicts, local judge: accuracy",
+            report.verdicts.accuracy,
+            "",
+            report.verdicts.n,
+            "",
+            f"best baseline {beside:.2f}",
+        ),
+        Row("verdicts, local judge: macro-F1", report.verdicts.macro_f1, "", report.verdicts.n),
+    ]
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the tables."""
+    there = read()
+    if there is None:
+        print("the labelled claims are not here (../shared): nothing was measured")
+        return 3
+    lines, shelf = there
     judge = local_judge()
     report = run_bench(lines, shelf, judge, decide)
     assert report.stances is not None and report.verdicts is not None
@@ -161,17 +217,8 @@ def main(argv: Sequence[str]) -> int:
     print(row(refitted.figures))
     print(row(fit.scored("likeliest stance", pairs, shares.argmax(axis=1))))
     print("rewording, development split\n" + rewording(lines, judge, shelf))
-    claims = [json.loads(x) for x in lines]
-    fresh = local_judge()
-    papers = list(shelf.papers.values())
-    asked = Claim(id="speed", text=claims[0]["text"], asserted_on=StatedDate.parse("2023"))
-    fresh.assess(asked, papers[:2])
-    wall, cpu = time.perf_counter(), time.process_time()
-    fresh.assess(asked, papers)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(
-        f"speed: {len(papers) / wall:.0f} pairs/s by the wall, {len(papers) / cpu:.0f} by processor time, papers unread"
-    )
+    pace = speed(json.loads(lines[0])["text"], list(shelf.papers.values()))
+    print(f"speed: {pace.wall:.0f} pairs/s by the wall, {pace.cpu:.0f} by processor time, papers unread")
     if "--errors" in argv:
         for d in report.disagreements:
             print(f"{d.claim_id}: {d.labelled} -> {d.predicted} ({d.reason}) {'; '.join(d.wrong_stances)}")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from agent.judges import fit, metrics
 from agent.judges.fit import Floats, Pairs
 from agent.judges.model import STANCES, shipped_model
+from tests.benchmarks.rows import Row
 
 BUDGETS = (20, 40, 80, 160)
 """Labels that the person gives."""
@@ -81,6 +82,28 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
             share = f"{f'{better}/{len(used)}':<15}  {missed}/{len(some) - len(used)}"
             lines.append(f"{n:6}  {which:<12} {f1:>16} {loss:>16}   {f'{len(used)}/{len(some)}':<5} {share}")
     return lines
+
+
+def rows(draws: int = 3) -> list[Row]:
+    """Measure what a person's labels buy, least sure first; fewer draws than the table by itself."""
+    pairs, names = fit.shipped_pairs(), shipped_model().stance.names
+    outcomes = [o for draw in range(draws) for o in simulate(pairs, names, draw) if o.least_sure]
+    out = []
+    for n in BUDGETS:
+        some = [o for o in outcomes if o.labels == n]
+        before = float(np.mean([o.f1_before for o in some]))
+        note = f"{before:.2f} before, {sum(o.used for o in some)} of {draws} refits used"
+        out.append(
+            Row(
+                f"macro-F1 after {n} labels of a person",
+                float(np.mean([o.f1_after for o in some])),
+                "",
+                draws,
+                "",
+                note,
+            )
+        )
+    return out
 
 
 def _rows(pairs: Pairs, rows: npt.NDArray[np.bool_]) -> Pairs:

@@ -15,7 +15,8 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
 from claims.paper import Paper
 from claims.paper_index import PaperIndex
+from claims.store import Store
 from tests.benchmarks.peers import shared_papers
 from tests.benchmarks.rows import SHARED, SNAPSHOTS, Row, print_rows
 
@@ -52,6 +54,8 @@ class Found(NamedTuple):
 
 
 Search = Callable[[Labelled], Sequence[str]]
+Read = Callable[[list[str]], dict[str, Paper]]
+NOT_HERE = Row("recall", None, "", note="no shared snapshots or labels beside the repository")
 
 
 def labelled(path: Path) -> list[Labelled]:
@@ -127,7 +131,7 @@ def table(name: str, claims: Sequence[Labelled], compared: Mapping[str, Search])
     return "\n".join(lines)
 
 
-def latency(claims: Sequence[Labelled], index: PaperIndex, held: Callable[[list[str]], dict[str, Paper]]) -> list[Row]:
+def latency(claims: Sequence[Labelled], index: PaperIndex, held: Read) -> list[Row]:
     """Time a claim's whole plan in the mirror, texts read from the store, and one search of its own words."""
     took: dict[str, list[float]] = {"a claim's whole plan, p50": [], "one search, 50 best, p50": []}
     work: list[float] = []
@@ -159,19 +163,33 @@ def latency(claims: Sequence[Labelled], index: PaperIndex, held: Callable[[list[
     return [*rows, Row("the plan's processor time, p50", statistics.median(work), "ms", len(work))]
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--own-index", type=Path, help="folder to keep the index and the store in between runs")
-    parser.add_argument("--claims", choices=("dev", "train", "both"), default="both")
-    chosen = parser.parse_args()
-    if not all(path.is_file() for path in SNAPSHOTS) or not (SHARED / "bench" / "dev.jsonl").is_file():
-        print_rows("recall", [Row("recall", None, "", note="no shared snapshots or labels beside the repository")])
-        return
-    from claims.store import Store
+def rows() -> list[Row]:
+    """Measure recall on the development claims, and what a plan costs."""
+    with _opened() as opened:
+        if opened is None:
+            return [NOT_HERE]
+        index, held, read = opened
+        dev = labelled(SHARED / "bench" / "dev.jsonl")
+        compared = searches(index, held)
+        base, ours = (measure(dev, compared[name]) for name in ("own words, one query", "retrieve"))
+        said = []
+        for stance in ("takes a stand", "contradicts"):
+            for depth in DEPTHS:
+                beside = base.recall[stance, depth]
+                target = {20: f">= {2 * beside:.2f}", 50: ">= 0.70"}.get(depth, "") if stance == STANCES[0] else ""
+                name, note = f"recall@{depth}, {stance}", f"one query of the claim's words {beside:.2f}"
+                said.append(Row(name, ours.recall[stance, depth], "", ours.n[stance], target, note))
+        return [*said, *latency(dev, index, read)]
 
+
+@contextmanager
+def _opened(own: Path | None = None) -> Iterator[tuple[PaperIndex, dict[str, Paper], Read] | None]:
+    """Hold both snapshots in a store and its index; None where they are absent. own: a folder to keep them in."""
+    if not all(path.is_file() for path in SNAPSHOTS) or not (SHARED / "bench" / "dev.jsonl").is_file():
+        yield None
+        return
     with tempfile.TemporaryDirectory() as scratch:
-        folder: Path = chosen.own_index or Path(scratch)
+        folder = own or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         papers = shared_papers()
         held = {paper.id: paper for paper in papers}
@@ -180,13 +198,27 @@ def main() -> None:
             if index.count() != len(held):
                 store.put_papers(papers)
                 index.rebuild(papers)
-            compared = searches(index, held)
-            dev = labelled(SHARED / "bench" / "dev.jsonl")
-            if chosen.claims != "train":
-                print(table("development claims", dev, compared))
-            if chosen.claims != "dev":
-                print(table("training claims", labelled(SHARED / "bench" / "train.jsonl"), compared))
-            print_rows("latency, texts read from the store", latency(dev, index, store.papers))
+            yield index, held, store.papers
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--own-index", type=Path, help="folder to keep the index and the store in between runs")
+    parser.add_argument("--claims", choices=("dev", "train", "both"), default="both")
+    chosen = parser.parse_args()
+    with _opened(chosen.own_index) as opened:
+        if opened is None:
+            print_rows("recall", [NOT_HERE])
+            return
+        index, held, read = opened
+        compared = searches(index, held)
+        dev = labelled(SHARED / "bench" / "dev.jsonl")
+        if chosen.claims != "train":
+            print(table("development claims", dev, compared))
+        if chosen.claims != "dev":
+            print(table("training claims", labelled(SHARED / "bench" / "train.jsonl"), compared))
+        print_rows("latency, texts read from the store", latency(dev, index, read))
 
 
 if __name__ == "__main__":

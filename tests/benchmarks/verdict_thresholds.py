@@ -23,8 +23,8 @@ from claims.dates import StatedDate
 from claims.evidence import Assessment, JudgeName, JudgeRef, PaperEvidence, Quote, Stance
 from claims.paper import Source, TextField
 from claims.verdict import THRESHOLDS, Thresholds, VerdictKind, decide
+from tests.benchmarks.rows import SHARED, Row
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 AS_OF = date(2026, 6, 30)
 _JUDGE = JudgeRef(name=JudgeName.PERSON, version="gold labels")
 _QUOTE = Quote(field=TextField.TITLE, start=0, text="as labelled")
@@ -117,6 +117,10 @@ def stance_count(it: Labelled) -> VerdictKind:
     }[ranked[0][0]]
 
 
+BASELINES: dict[str, Decider] = {"always stands": majority, "date only": date_only, "stance count": stance_count}
+"""what decides without weighing"""
+
+
 class Score(NamedTuple):
     """How well a decider agrees with the labels."""
 
@@ -197,7 +201,7 @@ def lines(claims: Sequence[Labelled]) -> Iterator[str]:
     yield f"{len(claims)} labelled claims, evidence up to {AS_OF}; accuracy, macro-F1, share falsely overturned"
     heads = ["gold stances", *(f"precision {p:.2f} recall {r:.2f}" for p, r in NOISE)]
     yield " " * 32 + "   ".join(f"{h:>18}"[:24] for h in heads)
-    for name, decider in (("always stands", majority), ("date only", date_only), ("stance count", stance_count)):
+    for name, decider in BASELINES.items():
         yield line(name, decider)
     yield line("RULE as shipped", by_rule(THRESHOLDS))
     for threshold, values in GRID.items():
@@ -211,6 +215,27 @@ def lines(claims: Sequence[Labelled]) -> Iterator[str]:
         verdict = decide(it.claim, it.evidence, AS_OF)
         if verdict.kind is not it.verdict:
             yield f"  {it.claim.id}: labelled {it.verdict}, decided {verdict.kind}. {verdict.reason}"
+
+
+def rows() -> list[Row]:
+    """Measure the rule as shipped on the labelled stances, beside what needs no reading."""
+    try:
+        claims = load()
+    except FileNotFoundError as exc:
+        return [Row("verdict rule", None, "", note=f"{Path(exc.filename).name} is not beside the repository")]
+    ours = run(by_rule(THRESHOLDS), claims)
+    beside = {name: run(decider, claims) for name, decider in BASELINES.items()}
+    return [
+        Row(
+            f"verdict rule on labelled stances: {what}",
+            getattr(ours, of),
+            "",
+            len(claims),
+            "",
+            ", ".join(f"{name} {getattr(score, of):.2f}" for name, score in beside.items()),
+        )
+        for what, of in (("accuracy", "accuracy"), ("macro-F1", "macro_f1"), ("falsely overturned", "false_overturned"))
+    ]
 
 
 def main() -> int:
