@@ -17,9 +17,10 @@ from httpx_sse import EventSource, SSEError
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import AgentError, LabRefused, LabUnreachable, RunStateUnknown
-from claims.entailment import Answer, EntailmentModel, Pair, Question
+from claims.entailment import Answer, Pair, Question
 from claims.errors import InputError
 from claims.experiment import ExperimentView, Progress, ProtocolView, Submission
+from claims.served import ServedModel
 
 LAB_ERRORS: Mapping[type[Exception], type[AgentError]] = MappingProxyType(
     {
@@ -177,9 +178,9 @@ class LabClient:
         """Stop every run of an experiment that is not over; what is done keeps its result."""
         return _read(self._ask("DELETE", _address(experiment_id)), TypeAdapter(ExperimentView))
 
-    def entailment_model(self) -> EntailmentModel:
+    def entailment_model(self) -> ServedModel:
         """Name the NLI model that this lab serves. Raises LabUnreachable, LabRefused (404: it serves none)."""
-        return self._entailment(TypeAdapter(EntailmentModel), "GET")
+        return self._entailment(TypeAdapter(ServedModel), "GET")
 
     def entail(self, pairs: Sequence[Pair]) -> Answer:
         """Ask the lab's NLI model about pairs. Raises LabUnreachable, LabRefused."""

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from claims.served import ServedModel
+
 MOST_PAIRS = 64
 """Pairs in one question: some seconds of work on two cores for a model of 100 M parameters."""
 
@@ -38,21 +40,10 @@ class Chances(BaseModel):
     contradiction: float = Field(ge=0, le=1)
 
 
-class EntailmentModel(BaseModel):
-    """The model that a lab serves."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    """hub id, or the last part of a folder's path"""
-    version: str
-    """commit of the hub's repository, or digest of the folder's files; changes whenever an answer could"""
-
-
 class Answer(BaseModel):
     """What the model says of each pair, in their order."""
 
     model_config = ConfigDict(frozen=True)
 
-    model: EntailmentModel
+    model: ServedModel
     chances: tuple[Chances, ...]

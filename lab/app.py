@@ -17,16 +17,18 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from claims.clock import SystemClock
-from claims.entailment import Answer, EntailmentModel, Question
+from claims.entailment import Answer, Question
 from claims.experiment import ExperimentView, ProtocolView, Submission
+from claims.served import ServedModel
 from lab.catalogue import Catalogue
 from lab.control import Queue
 from lab.docs import docs
 from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
 from lab.events import stream
 from lab.ledger import Ledger
-from lab.nli import ModelAway, NoModel, Reader
+from lab.nli import Reader
 from lab.profiles import completed
+from lab.served import ModelAway, NoModel
 from lab.settings import LabSettings
 
 log = logging.getLogger(__name__)
@@ -124,7 +126,7 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
 
     @app.exception_handler(ModelAway)
     async def model_away(_: Request, exc: ModelAway) -> JSONResponse:
-        log.error("a question to the NLI model failed: %s", exc)
+        log.error("a question to a served model failed: %s", exc)
         return JSONResponse({"detail": str(exc)}, status_code=503)
 
     @app.get("/docs", include_in_schema=False)
@@ -215,7 +217,7 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
     reader = Reader(settings.nli_model)
 
     @app.get("/nli", dependencies=guarded, responses=_NO_NLI, tags=["nli"])
-    def nli_model() -> EntailmentModel:
+    def nli_model() -> ServedModel:
         """Name the model that tells entailment, neutral and contradiction apart; loads it where it is not."""
         return reader.model()
 

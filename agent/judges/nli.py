@@ -15,9 +15,10 @@ from agent.judges.features import ReadSentence
 from agent.judges.local import LocalJudge, local_judge
 from agent.judges.quotes import quote_of
 from claims.claim import Claim
-from claims.entailment import MOST_PAIRS, Answer, Chances, EntailmentModel, Pair
+from claims.entailment import MOST_PAIRS, Answer, Chances, Pair
 from claims.evidence import Assessment, JudgeName, JudgeRef, Stance
 from claims.paper import Paper
+from claims.served import ServedModel
 
 CALL_FROM: Final = 0.9
 """Chance from which a stance is given. Models fine-tuned on MNLI are overconfident away from its texts."""
@@ -35,7 +36,7 @@ MOST_BYTES: Final = 200_000
 class Entailer(Protocol):
     """What answers about pairs: the lab's client."""
 
-    def entailment_model(self) -> EntailmentModel:
+    def entailment_model(self) -> ServedModel:
         """Name the model. Raises LabUnreachable, LabRefused."""
         ...
 

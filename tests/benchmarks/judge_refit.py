@@ -84,7 +84,7 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def rows(draws: int = 3) -> list[Row]:
+def rows(draws: int = 2) -> list[Row]:
     """Measure what a person's labels buy, least sure first; fewer draws than the table by itself."""
     pairs, names = fit.shipped_pairs(), shipped_model().stance.names
     outcomes = [o for draw in range(draws) for o in simulate(pairs, names, draw) if o.least_sure]

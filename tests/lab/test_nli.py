@@ -18,7 +18,8 @@ from lab.catalogue import Catalogue
 from lab.control import Queue
 from lab.errors import InvalidSpec
 from lab.ledger import Ledger
-from lab.nli import ModelAway, NoModel, Reader, columns_of
+from lab.nli import Reader, columns_of
+from lab.served import ModelAway, NoModel
 from lab.settings import LabSettings
 from tests.entailers import CLAIM, train_entailer
 from tests.labs import PROTOCOL, TOKEN, LabUnderTest, kill, until
@@ -128,7 +129,7 @@ def test_a_model_whose_process_is_killed_is_started_again_by_the_next_question(e
         child.suspend()
         began = time.monotonic()
         with pytest.raises(ModelAway, match="ended"):
-            reader._exchange({"pairs": [["p", "h"]]}, 0.5)
+            reader._served._exchange({"pairs": [["p", "h"]]}, 0.5)
         assert time.monotonic() - began < 30
         assert reader.ask([AGAINST]).chances[0].contradiction > 0.5
     finally:

@@ -12,9 +12,10 @@ from agent.judges.nli import CALL_FROM, NliJudge
 from agent.settings import Settings
 from agent.wiring import open_judge
 from claims.clock import FrozenClock
-from claims.entailment import Answer, Chances, EntailmentModel, Pair
+from claims.entailment import Answer, Chances, Pair
 from claims.errors import InputError
 from claims.evidence import Stance
+from claims.served import ServedModel
 from claims.store import Store
 from tests.entailers import CLAIM as WORDS
 from tests.entailers import train_entailer
@@ -39,10 +40,10 @@ class Scripted:
 
     def __init__(self, **by_word: tuple[float, float]) -> None:
         self.by_word = by_word
-        self.named = EntailmentModel(name="scripted", version="1")
+        self.named = ServedModel(name="scripted", version="1")
         self.asked: list[Pair] = []
 
-    def entailment_model(self) -> EntailmentModel:
+    def entailment_model(self) -> ServedModel:
         return self.named
 
     def entail(self, pairs: Sequence[Pair]) -> Answer:
@@ -86,7 +87,7 @@ def test_a_paper_without_text_is_unsure_and_asks_nothing() -> None:
 def test_a_lab_that_serves_another_model_now_is_refused() -> None:
     lab = Scripted(wins=(0.97, 0.01))
     judge = NliJudge(lab)
-    lab.named = EntailmentModel(name="scripted", version="2")
+    lab.named = ServedModel(name="scripted", version="2")
     with pytest.raises(LabRefused, match="scripted@2 now"):
         judge.assess(CLAIM, [a_paper()])
 
