@@ -67,7 +67,7 @@ class OneClaim:
             sources=sources,
             judge=chosen,
             clock=self.clock,
-            claim_search=claim_searches(sources, self.store),
+            claim_search=claim_searches(sources, self.store, self.settings),
             no_lab_because="only newer work was asked for",
             watch=self.watch,
         )

@@ -14,13 +14,14 @@ from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource, SSEError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import AgentError, LabRefused, LabUnreachable, RunStateUnknown
 from claims.entailment import Answer, Pair, Question
 from claims.errors import InputError
 from claims.experiment import ExperimentView, Progress, ProtocolView, Submission
 from claims.served import ServedModel
+from claims.vectors import Texts, Vectors
 
 LAB_ERRORS: Mapping[type[Exception], type[AgentError]] = MappingProxyType(
     {
@@ -75,7 +76,7 @@ COMMENT_S = 10.0
 """Seconds after which the lab sends a comment into a silent stream; a limit is kept to within them."""
 
 READ_S = 600.0
-"""Seconds that a question to the lab's NLI model may take; the first one loads it, and may download it before."""
+"""Seconds that a question to a model of the lab may take; the first one loads it, and may download it before."""
 
 SUBMIT_TIMES = 6
 """How many times as long as another answer that to a submission may take: the lab names a local model by its content,
@@ -180,18 +181,26 @@ class LabClient:
 
     def entailment_model(self) -> ServedModel:
         """Name the NLI model that this lab serves. Raises LabUnreachable, LabRefused (404: it serves none)."""
-        return self._entailment(TypeAdapter(ServedModel), "GET")
+        return self._served("/nli", TypeAdapter(ServedModel), "GET")
 
     def entail(self, pairs: Sequence[Pair]) -> Answer:
         """Ask the lab's NLI model about pairs. Raises LabUnreachable, LabRefused."""
-        question = Question(pairs=tuple(pairs)).model_dump_json()
-        headers = {"Content-Type": "application/json"}
-        return self._entailment(TypeAdapter(Answer), "POST", content=question, headers=headers)
+        return self._served("/nli", TypeAdapter(Answer), "POST", Question(pairs=tuple(pairs)))
 
-    def _entailment(self, kind: TypeAdapter[T], method: str, **options: Any) -> T:
-        timeout = httpx.Timeout(self._http.timeout.connect, read=READ_S, write=READ_S)
+    def encoder(self) -> ServedModel:
+        """Name the sentence encoder that this lab serves. Raises LabUnreachable, LabRefused (404: it serves none)."""
+        return self._served("/vectors", TypeAdapter(ServedModel), "GET")
+
+    def encode(self, texts: Texts) -> Vectors:
+        """Ask the lab's sentence encoder for vectors. Raises LabUnreachable, LabRefused."""
+        return self._served("/vectors", TypeAdapter(Vectors), "POST", texts)
+
+    def _served(self, path: str, kind: TypeAdapter[T], method: str, question: BaseModel | None = None) -> T:
+        options: dict[str, Any] = {"timeout": httpx.Timeout(self._http.timeout.connect, read=READ_S, write=READ_S)}
+        if question is not None:
+            options |= {"content": question.model_dump_json(), "headers": {"Content-Type": "application/json"}}
         try:
-            return _read(self._ask(method, "/nli", timeout=timeout, **options), kind)
+            return _read(self._ask(method, path, **options), kind)
         except RunStateUnknown as exc:
             # Nothing was started that could run twice: the same question may be asked again.
             raise LabUnreachable(str(exc)) from exc

@@ -41,6 +41,10 @@ development claims, among 93,000 papers each, 0.91 reach it, and 11 of 1,000 pap
 it is 0.92 and 17, at 0.50 it is 0.88 and 7."""
 MOST_AMONG: Final = 2000
 """Papers that are near enough and given at most."""
+DENSE_REORDERED: Final = 300
+"""Papers at the head that text vectors put in order: more of them brought up no more of the labelled evidence."""
+DENSE_WEIGHT: Final = 1.0
+"""Standard deviations of the words' score that one of the vectors' similarity is worth."""
 FINDING_BONUS: Final = 0.03
 """Share of the tenth score that one standard deviation of reporting over proposing is worth."""
 
@@ -51,8 +55,8 @@ Texts = Callable[[Sequence[str]], Mapping[str, Paper]]
 class Dense(Protocol):
     """An optional second opinion from text vectors, however they are made."""
 
-    def __call__(self, claim: str, papers: Sequence[Paper]) -> Sequence[float]:
-        """Give each paper's similarity to the claim; larger is closer."""
+    def __call__(self, claim: Claim, anchors: Sequence[Paper], papers: Sequence[Paper]) -> Sequence[float]:
+        """Give each paper's similarity to the claim and what it rests on; larger is closer."""
         ...
 
 
@@ -66,29 +70,31 @@ def retrieve(
     anchors: Sequence[Paper] = (),
     texts: Texts | None = None,
     dense: Dense | None = None,
-    dense_weight: float = 0.3,
     reorder: bool = True,
     rarity: "Rarity | None" = None,
 ) -> list[Hit]:
     """Rank the mirror's papers by how likely they bear on a claim, best first.
 
     since, until: days of v1, both included. anchors: the papers that the claim rests on, as far as they are held.
-    texts: without it there is neither feedback nor reordering. dense: reorders the head by text vectors too, with
-    `dense_weight` standard deviations of it worth one of the words' score. reorder: without it the head stays in the
-    order of the words' scores, for who only asks which papers are among the best. rarity: kept by who asks for many
-    claims while the index stays as it is. Raises CouldNotLook.
+    texts: without it there is neither feedback nor reordering. dense: reorders a longer head by text vectors too.
+    reorder: without it the head stays in the order of the words' scores, for who only asks which papers are among the
+    best. rarity: kept by who asks for many claims while the index stays as it is. Raises CouldNotLook, and what `dense`
+    raises.
     """
     rarity = Rarity(index) if rarity is None else rarity
     if texts is None:
         question = _telling(_first_question(claim, rarity, anchors), rarity)
         return index.search_terms(question, since=since, until=until, limit=limit, analysed=True)
     question = _question(claim, index, since, until, anchors, texts, rarity)
-    hits = index.search_terms(question, since=since, until=until, limit=max(limit, FEEDBACK_PAPERS), analysed=True)
+    n_head = REORDERED if dense is None else DENSE_REORDERED
+    n = max(limit, FEEDBACK_PAPERS, n_head if dense is not None else 0)
+    hits = index.search_terms(question, since=since, until=until, limit=n, analysed=True)
     if not reorder:
         return hits[:limit]
-    head = hits[:REORDERED]
+    head = hits[:n_head]
     held = texts([hit.paper_id for hit in head])
-    return [*_reordered(claim, head, held, dense, dense_weight), *hits[REORDERED:]][:limit]
+    similar = dense(claim, anchors, [held[hit.paper_id] for hit in head if hit.paper_id in held]) if dense else None
+    return [*_reordered(head, held, similar), *hits[n_head:]][:limit]
 
 
 def retrieve_among(
@@ -247,9 +253,8 @@ def _reporting(paper: Paper) -> float:
     return math.log1p(reports / hundreds) - math.log1p(proposes / hundreds)
 
 
-def _reordered(
-    claim: Claim, head: Sequence[Hit], held: Mapping[str, Paper], dense: Dense | None, dense_weight: float
-) -> list[Hit]:
+def _reordered(head: Sequence[Hit], held: Mapping[str, Paper], similar: Sequence[float] | None) -> list[Hit]:
+    """Put a head in order. similar: the similarity by text vectors of each paper of it whose text is held."""
     if not head:
         return []
     unit = head[min(9, len(head) - 1)].score
@@ -257,11 +262,10 @@ def _reordered(
     bonus = dict.fromkeys((hit.paper_id for hit in head), 0.0)
     for hit, z in zip(known, _standardised([_reporting(held[hit.paper_id]) for hit in known]), strict=True):
         bonus[hit.paper_id] += FINDING_BONUS * unit * z
-    if dense is not None and known:
+    if similar is not None and known:
         spread = _spread([hit.score for hit in known])
-        near = dense(claim.text, [held[hit.paper_id] for hit in known])
-        for hit, z in zip(known, _standardised(near), strict=True):
-            bonus[hit.paper_id] += dense_weight * spread * z
+        for hit, z in zip(known, _standardised(similar), strict=True):
+            bonus[hit.paper_id] += DENSE_WEIGHT * spread * z
     floor = head[-1].score
     scored = [Hit(paper_id=hit.paper_id, score=max(floor, hit.score + bonus[hit.paper_id])) for hit in head]
     return sorted(scored, key=lambda hit: (-hit.score, hit.paper_id))

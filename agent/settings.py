@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Where `retest refresh` and `service` send traces, as http://127.0.0.1:4318/v1/traces; needs the extra `otel`."""
     nli_model: str | None = None
     """Hub id or path of the sequence-classification model that the lab serves for `--judge nli`."""
+    dense_model: str | None = None
+    """Hub id or path of the sentence encoder that the lab serves to put what a search of the mirror found in order."""
     budget_usd: float = Field(default=1.0, ge=0)
     """Dollars that one command may spend on a language model; it stops with a partial result."""
 

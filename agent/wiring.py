@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.errors import Final, Retryable
+from agent.errors import Final, Retryable, reason
 from agent.settings import Settings
 from agent.sources.breaker import Breaker
 from agent.sources.pacing import Pace, shared_pace
@@ -20,11 +21,13 @@ from claims.errors import InputError
 from claims.experiment import ProtocolView
 from claims.paper import Paper, Source
 from claims.paper_index import PaperIndex
+from claims.served import ServedModel
 from claims.store import Store
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from agent.dense import Nearness
     from agent.graph.parts import ClaimSearch
     from agent.judges.judge import Judge
     from agent.lab_client import LabClient
@@ -84,20 +87,44 @@ def open_sources(choice: str, store: Store, settings: Settings) -> dict[Source, 
     return opened
 
 
-def claim_searches(sources: Mapping[Source, PaperSource], store: Store) -> "dict[Source, ClaimSearch]":
-    """Give the sources that can be searched for a whole claim at once: the mirror, whose index weighs single words."""
+def claim_searches(
+    sources: Mapping[Source, PaperSource], store: Store, settings: Settings
+) -> "dict[Source, ClaimSearch]":
+    """Give the sources that can be searched for a whole claim at once: the mirror, whose index weighs single words.
+
+    Where a sentence encoder is configured it puts what was found in order too; when it fails during a search, the order
+    of the words stays, and the answer says so. Raises what `open_dense` raises.
+    """
     from agent.retrieval import retrieve
     from agent.sources.mirror import MirrorSource
 
     mirror = sources.get(Source.MIRROR)
     if not isinstance(mirror, MirrorSource):
         return {}
+    dense = open_dense(settings)
 
     def search(claim: Claim, *, anchors: Sequence[Paper], since: date | None, until: date | None, limit: int) -> Found:
         mirror.ready()
-        hits = retrieve(claim, mirror.index, since=since, until=until, limit=limit, anchors=anchors, texts=store.papers)
+        find = partial(
+            retrieve,
+            claim,
+            mirror.index,
+            since=since,
+            until=until,
+            limit=limit,
+            anchors=anchors,
+            texts=store.papers,
+        )
+        note = ""
+        try:
+            hits = find(dense=dense)
+        except (Retryable, Final) as exc:
+            if dense is None:
+                raise
+            note = f"in the order of their words alone, for the sentence encoder failed: {reason(exc)}"
+            hits = find(dense=None)
         held = store.papers([hit.paper_id for hit in hits])
-        return Found([(held[hit.paper_id], hit.score) for hit in hits if hit.paper_id in held])
+        return Found([(held[hit.paper_id], hit.score) for hit in hits if hit.paper_id in held], note=note)
 
     return {Source.MIRROR: search}
 
@@ -136,11 +163,39 @@ def open_nli(settings: Settings) -> "Judge":
         raise InputError("no NLI model is configured: set RETEST_NLI_MODEL to a hub id or a folder (--judge nli)")
     with ExitStack() as stack:
         judge = NliJudge(stack.enter_context(connect_lab(settings)))
-        wanted = (settings.nli_model or "").split("@")[0]
-        if wanted and judge.model.name not in (wanted, Path(wanted).expanduser().resolve().name):
-            raise InputError(f"RETEST_NLI_MODEL is {wanted!r}, but the lab serves {judge.model.name!r}; unset it here")
+        _check_served("RETEST_NLI_MODEL", settings.nli_model, judge.model)
         atexit.register(stack.pop_all().close)
     return judge
+
+
+def open_dense(settings: Settings) -> "Nearness | None":
+    """Open what orders a search by text vectors, None where none is configured. One for each process and model.
+
+    Raises InputError, LabUnreachable, LabRefused when it is configured and cannot be had.
+    """
+    if not settings.dense_model:
+        return None
+    key = (settings.home, settings.lab_url, settings.dense_model)
+    if key not in _DENSE:
+        from agent.dense import Nearness
+
+        with ExitStack() as stack:
+            near = Nearness(stack.enter_context(connect_lab(settings)), settings.home)
+            stack.callback(near.close)
+            _check_served("RETEST_DENSE_MODEL", settings.dense_model, near.model)
+            atexit.register(stack.pop_all().close)
+        _DENSE[key] = near
+    return _DENSE[key]
+
+
+_DENSE: "dict[tuple[object, ...], Nearness]" = {}
+
+
+def _check_served(setting: str, wanted: str | None, served: ServedModel) -> None:
+    """Refuse a lab that serves another model than is configured here."""
+    name = (wanted or "").split("@")[0]
+    if name and served.name not in (name, Path(name).expanduser().resolve().name):
+        raise InputError(f"{setting} is {name!r}, but the lab serves {served.name!r}; unset it here")
 
 
 def open_llm(settings: Settings) -> "ChatModel":
@@ -241,6 +296,6 @@ def connect_lab(settings: Settings) -> "Iterator[LabClient]":
         with LabClient(settings.lab_url, token, timeout_s=settings.http_timeout_s) as client:
             yield client
         return
-    env = {"RETEST_LAB_NLI_MODEL": settings.nli_model} if settings.nli_model else None
-    with local_lab(settings.home, env=env) as client:
+    models = {"RETEST_LAB_NLI_MODEL": settings.nli_model, "RETEST_LAB_DENSE_MODEL": settings.dense_model}
+    with local_lab(settings.home, env={name: model for name, model in models.items() if model}) as client:
         yield client

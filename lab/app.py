@@ -20,9 +20,11 @@ from claims.clock import SystemClock
 from claims.entailment import Answer, Question
 from claims.experiment import ExperimentView, ProtocolView, Submission
 from claims.served import ServedModel
+from claims.vectors import Texts, Vectors
 from lab.catalogue import Catalogue
 from lab.control import Queue
 from lab.docs import docs
+from lab.encoder import Encoder
 from lab.errors import CorruptRunFolder, InvalidSpec, LabError, NoSuchExperiment
 from lab.events import stream
 from lab.ledger import Ledger
@@ -62,6 +64,9 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 _NO_NLI: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "this lab was given no NLI model"},
     503: {"model": Problem, "description": "the model is busy or its process ended; ask again"},
+}
+_NO_ENCODER: dict[int | str, dict[str, Any]] = _NO_NLI | {
+    404: {"model": Problem, "description": "this lab was given no sentence encoder"},
 }
 _NOT_HERE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "not submitted to this lab"}}
 
@@ -225,6 +230,18 @@ def make_app(settings: LabSettings, ledger: Ledger, catalogue: Catalogue, queue:
     def entail(question: Question) -> Answer:
         """Give each pair's probabilities. Asking twice changes nothing."""
         return reader.ask(question.pairs)
+
+    texts_encoder = Encoder(settings.dense_model)
+
+    @app.get("/vectors", dependencies=guarded, responses=_NO_ENCODER, tags=["vectors"])
+    def encoder() -> ServedModel:
+        """Name the sentence encoder; loads it where it is not."""
+        return texts_encoder.model()
+
+    @app.post("/vectors", dependencies=guarded, responses=_NO_ENCODER, tags=["vectors"])
+    def encode(texts: Texts) -> Vectors:
+        """Give each text's vector, of length 1. Asking twice changes nothing."""
+        return texts_encoder.ask(texts)
 
     return app
 

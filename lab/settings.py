@@ -57,6 +57,10 @@ class LabSettings(BaseSettings):
         default=None, validation_alias=AliasChoices("nli_model", "RETEST_LAB_NLI_MODEL", "RETEST_NLI_MODEL")
     )
     """Hub id (`id` or `id@revision`) or folder of the sequence-classification model served to the nli judge."""
+    dense_model: str | None = Field(
+        default=None, validation_alias=AliasChoices("dense_model", "RETEST_LAB_DENSE_MODEL", "RETEST_DENSE_MODEL")
+    )
+    """Hub id (`id` or `id@revision`) or folder of the sentence encoder that puts what a search found in order."""
     small_model: str | None = None
     """Model of profile `small` where an experiment names none: `id@revision` of a hub, a folder or a `.gguf` file."""
     proxy_model: str | None = None

@@ -59,7 +59,14 @@ def run(
     from agent.graph.parts import Parts
     from agent.main_job import Wish, run_inquiry
     from agent.settings import load_settings
-    from agent.wiring import claim_searches, open_checkpoints, open_judge, open_lab, open_sources, open_store
+    from agent.wiring import (
+        claim_searches,
+        open_checkpoints,
+        open_judge,
+        open_lab,
+        open_sources,
+        open_store,
+    )
     from claims.clock import SystemClock
 
     settings = load_settings()
@@ -97,7 +104,7 @@ def run(
                     sources=sources,
                     judge=chosen_judge,
                     clock=clock,
-                    claim_search=claim_searches(sources, store),
+                    claim_search=claim_searches(sources, store, settings),
                     lab=lab.client,
                     no_lab_because=lab.why_not,
                     protocols=lab.protocols,

@@ -112,6 +112,7 @@ def search(state: dict[str, object], parts: Parts) -> dict[str, object]:
     n_found: int | None = None
     failure: str | None = None
     unreadable = 0
+    note = ""
     ids: list[str] = []
     try:
         if ask["aim"] == WHOLE_CLAIM:
@@ -123,7 +124,7 @@ def search(state: dict[str, object], parts: Parts) -> dict[str, object]:
     except (Retryable, Final, CouldNotLook) as exc:
         failure = reason(exc)
     else:
-        unreadable = found.unreadable
+        unreadable, note = found.unreadable, found.note
         if source.name is not Source.MIRROR:  # what the mirror gives is already held
             parts.store.put_papers(paper for paper, _ in found.papers)
         ids = [paper.id for paper, _ in found.papers]
@@ -144,7 +145,7 @@ def search(state: dict[str, object], parts: Parts) -> dict[str, object]:
             )
         ]
     )
-    said = f"{source.name}: {n_found} papers" if failure is None else failure
+    said = f"{source.name}: {n_found} papers{f' ({note})' if note else ''}" if failure is None else failure
     parts.watch(Step(claim.id, "search", said))
     answer: list[Ranked] = [{"source": ask["source"], "weight": ask["weight"], "ids": ids}]
     return {"found": answer}

@@ -14,6 +14,8 @@ class Found(NamedTuple):
     """best first, with a score that is comparable within this answer only"""
     unreadable: int = 0
     """entries in the answer that could not be read"""
+    note: str = ""
+    """what a reader should know of how it was found; empty when nothing is out of the ordinary"""
 
 
 class LookedUp(NamedTuple):

@@ -284,7 +284,7 @@ class Jobs:
                     sources=sources,
                     judge=open_judge("local", settings),
                     clock=clock,
-                    claim_search=claim_searches(sources, store),
+                    claim_search=claim_searches(sources, store, settings),
                     lab=lab.client,
                     no_lab_because=lab.why_not,
                     protocols=lab.protocols,

@@ -104,15 +104,15 @@ def test_a_paper_whose_text_cannot_be_read_keeps_its_place_in_the_answer() -> No
 
 def test_text_vectors_can_put_another_paper_first() -> None:
     one = paper(1, "Low-rank adapters preserve abilities", "We find low-rank adapters preserve abilities.")
-    two = paper(2, "Low-rank adapters", "Adapters of many kinds.")
-    index, texts = shelf(one, two)
+    two = paper(2, "Low-rank adapters preserve abilities", "Low-rank adapters of many kinds.")
+    index, texts = shelf(one, two, *(paper(n, "Adapters", f"Rain {n}") for n in range(3, 9)))
 
-    def prefers_two(claim: str, papers: Sequence[Paper]) -> list[float]:
-        assert claim == FORGETTING.text
+    def prefers_two(asked: Claim, anchors: Sequence[Paper], papers: Sequence[Paper]) -> list[float]:
+        assert (asked, list(anchors)) == (FORGETTING, [])
         return [float(p.id == two.id) for p in papers]
 
     assert retrieve(FORGETTING, index, texts=texts)[0].paper_id == one.id
-    with_vectors = retrieve(FORGETTING, index, texts=texts, dense=prefers_two, dense_weight=5.0)
+    with_vectors = retrieve(FORGETTING, index, texts=texts, dense=prefers_two)
     assert with_vectors[0].paper_id == two.id
 
 

@@ -1,12 +1,13 @@
 """How much of the labelled evidence a search for a claim brings up, beside one query of the claim's own words.
 
-    python -m tests.benchmarks.recall [--own-index FOLDER] [--claims dev|train|both]
+    python -m tests.benchmarks.recall [--own-index FOLDER] [--claims dev|train|both] [--dense MODEL]
 
 Both shared snapshots, 128,140 papers; only papers after the claim's month and, where it is stated, up to its `as_of`.
 Recall is over papers that a reader labelled as taking a stand (supports, qualifies, contradicts); an unlabelled paper
 is not known to be beside the point, so precision cannot be had. The training claims' evidence was itself found by
 full-text search, which flatters every row of theirs. `retrieve` and `planned questions` know the claim's anchor paper,
-as a document's claim does; the rows without it say what is left when it names none.
+as a document's claim does; the rows without it say what is left when it names none. `--dense` adds `retrieve` with a
+sentence encoder (hub id or folder), run in this process; vectors are kept beside the index.
 """
 
 import argparse
@@ -21,14 +22,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.dense import Nearness
 from agent.fusion import RankedAnswer, fuse
 from agent.queries import plan_queries
-from agent.retrieval import retrieve
+from agent.retrieval import Dense, retrieve
 from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
 from claims.paper import Paper
 from claims.paper_index import PaperIndex
+from claims.served import ServedModel
 from claims.store import Store
+from claims.vectors import Texts, Vectors
 from tests.benchmarks.peers import shared_papers
 from tests.benchmarks.rows import SHARED, SNAPSHOTS, Row, print_rows
 
@@ -85,8 +89,26 @@ def measure(claims: Iterable[Labelled], search: Search) -> Found:
     return Found({(s, k): hit[s, k] / n[s] for s in STANCES for k in DEPTHS if n[s]}, n)
 
 
-def searches(index: PaperIndex, held: Mapping[str, Paper]) -> dict[str, Search]:
-    """Give the searches to compare, by name."""
+class InProcess:
+    """The lab's sentence encoder without a lab."""
+
+    def __init__(self, model: str) -> None:
+        from lab.encoder import load
+
+        self._model = load(model)
+
+    def encoder(self) -> ServedModel:
+        """Name the model."""
+        return self._model.named
+
+    def encode(self, texts: Texts) -> Vectors:
+        """Encode."""
+        said: Any = self._model.answer(texts.model_dump(mode="json"))
+        return Vectors(model=self._model.named, vectors=tuple(said["vectors"]))
+
+
+def searches(index: PaperIndex, held: Mapping[str, Paper], dense: Dense | None = None) -> dict[str, Search]:
+    """Give the searches to compare, by name. dense: adds one with text vectors."""
     limit = max(DEPTHS)
 
     def texts(ids: Sequence[str]) -> dict[str, Paper]:
@@ -106,16 +128,30 @@ def searches(index: PaperIndex, held: Mapping[str, Paper]) -> dict[str, Search]:
             for q in plan_queries(one.claim, rests_on)
         )
 
-    def weighted(one: Labelled, rests_on: Sequence[Paper]) -> list[str]:
-        hits = retrieve(one.claim, index, since=one.since, until=one.until, limit=limit, anchors=rests_on, texts=texts)
+    def weighted(one: Labelled, rests_on: Sequence[Paper], dense: Dense | None = None) -> list[str]:
+        hits = retrieve(
+            one.claim,
+            index,
+            since=one.since,
+            until=one.until,
+            limit=limit,
+            anchors=rests_on,
+            texts=texts,
+            dense=dense,
+        )
         return [hit.paper_id for hit in hits]
 
+    with_vectors: dict[str, Search] = {}
+    if dense is not None:
+        with_vectors["retrieve, text vectors, no anchor"] = lambda one: weighted(one, (), dense)
+        with_vectors["retrieve, text vectors"] = lambda one: weighted(one, anchors(one), dense)
     return {
         "own words, one query": own_words,
         "planned questions, no anchor": lambda one: planned(one, ()),
         "planned questions": lambda one: planned(one, anchors(one)),
         "retrieve, no anchor": lambda one: weighted(one, ()),
         "retrieve": lambda one: weighted(one, anchors(one)),
+        **with_vectors,
     }
 
 
@@ -124,10 +160,10 @@ def table(name: str, claims: Sequence[Labelled], compared: Mapping[str, Search])
     lines = [f"\n{name}: {len(claims)} claims, recall of labelled evidence at {', '.join(map(str, DEPTHS))}"]
     results = {what: measure(claims, search) for what, search in compared.items()}
     n = next(iter(results.values())).n
-    lines.append(" " * 30 + "".join(f"{s} (n={n[s]})".rjust(24) for s in STANCES))
+    lines.append(" " * 34 + "".join(f"{s} (n={n[s]})".rjust(24) for s in STANCES))
     for what, result in results.items():
         cells = ("  ".join(f"{result.recall.get((s, k), 0):.2f}" for k in DEPTHS).rjust(24) for s in STANCES)
-        lines.append(f"{what:<30}" + "".join(cells))
+        lines.append(f"{what:<34}" + "".join(cells))
     return "\n".join(lines)
 
 
@@ -206,13 +242,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--own-index", type=Path, help="folder to keep the index and the store in between runs")
     parser.add_argument("--claims", choices=("dev", "train", "both"), default="both")
+    parser.add_argument("--dense", metavar="MODEL", help="sentence encoder: hub id or folder")
     chosen = parser.parse_args()
     with _opened(chosen.own_index) as opened:
         if opened is None:
             print_rows("recall", [NOT_HERE])
             return
         index, held, read = opened
-        compared = searches(index, held)
+        near = Nearness(InProcess(chosen.dense), chosen.own_index or Path(tempfile.mkdtemp())) if chosen.dense else None
+        compared = searches(index, held, near)
         dev = labelled(SHARED / "bench" / "dev.jsonl")
         if chosen.claims != "train":
             print(table("development claims", dev, compared))
