@@ -184,6 +184,7 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
             base_url=settings.oai_url,
             since=since.date() if since else None,
             until=until.date() if until else None,
+            complete_to=store.complete_to(),
             sets=sets or ("cs",),
             pace=pace(store, settings),
             report=report,
@@ -198,7 +199,14 @@ def harvest(ctx: click.Context, since: Any, until: Any, sets: tuple[str, ...], a
         f"{result.n_changed:,} changed, {result.n_unchanged:,} held before, {result.n_deleted:,} deleted by arXiv"
     )
     for name, day in result.cursor.items():
-        out.print(f"set {name}: the next harvest begins with {day or 'the same day again'}")
+        if name in result.gaps:
+            out.print(
+                f"set {name}: the mirror is complete to {result.gaps[name]}, and what came after that and before "
+                f"{result.began_on[name]} was not fetched, so that the next night still begins there",
+                soft_wrap=True,
+            )
+        else:
+            out.print(f"set {name}: the next harvest begins with {day or 'the same day again'}")
     for problem in result.problems:
         out.print(f"could not read: {plain(problem, 140)}")
     if result.given_up:

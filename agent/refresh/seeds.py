@@ -21,11 +21,19 @@ LAB = "the lab"
 
 
 def undecided(views: Sequence[ExperimentView]) -> list[ExperimentView]:
-    """Give the experiments that more seeds may decide, and those that are not over."""
+    """Give the experiments that more seeds may decide, and those that are not over.
+
+    One that was run anew under a later version of its protocol is left as it is: a lab has only the latest.
+    """
+    newest: dict[tuple[str | None, str], int] = {}
+    for view in views:
+        key = (view.spec.claim_id, view.spec.protocol)
+        newest[key] = max(newest.get(key, 0), view.spec.protocol_version)
     return [
         view
         for view in views
         if view.spec.claim_id is not None
+        and view.spec.protocol_version == newest[view.spec.claim_id, view.spec.protocol]
         and is_undecided(
             view.state,
             view.result.outcome if view.result else None,

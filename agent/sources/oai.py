@@ -67,6 +67,8 @@ class HarvestReport(BaseModel):
     """set to the first day that was asked for"""
     cursor: dict[str, date | None] = {}
     """set to the day that the next harvest begins with"""
+    gaps: dict[str, date] = {}
+    """set to the day to which the mirror is complete, where this harvest began later and so moved no cursor"""
     n_sets_done: int = 0
     seconds: float = 0.0
 
@@ -79,6 +81,7 @@ def harvest(
     base_url: str = OAI_URL,
     since: date | None = None,
     until: date | None = None,
+    complete_to: date | None = None,
     sets: Sequence[str] = ("cs",),
     report: Callable[[HarvestReport], None] | None = None,
     timeout_s: float = 120.0,
@@ -89,8 +92,10 @@ def harvest(
 ) -> HarvestReport:
     """Harvest each set from its cursor, or from `since`, to `until` (days of change, included).
 
-    `report` is called after every page. timeout_s: for one whole answer; tries: requests per page in all;
-    longest_wait_s: a throttled answer that asks for more is not waited for. What was put away before a failure stays.
+    complete_to: the day to which the mirror may be taken to be complete, for sets that were never harvested; a harvest
+    that begins later moves no cursor, so that the days between are not lost. `report` is called after every page.
+    timeout_s: for one whole answer; tries: requests per page in all; longest_wait_s: a throttled answer that asks for
+    more is not waited for. What was put away before a failure stays.
     Raises InputError when a set was never harvested and `since` is not given; SourceBusy, SourceUnreachable,
     SourceRefused, SourceUnreadable; StoreError.
     """
@@ -104,7 +109,7 @@ def harvest(
                 raise InputError(f"set {name!r} was never harvested: say from which day on with --since")
             done.began_on[name] = first
             unread = Unread(store, _cursor_name(base_url, name))
-            for page in _pages(door, name, first, until, store, done):
+            for page in _pages(door, name, first, until, store, done, complete_to):
                 _put_away(page.records, store, index, done)
                 unread.note(page.records)
                 done.seconds = time.monotonic() - started
@@ -135,10 +140,16 @@ def cursor_of(store: MirrorStore, base_url: str = OAI_URL, set_name: str = "cs")
 
 
 def _pages(
-    door: "_Door", name: str, first: date, until: date | None, store: MirrorStore, done: HarvestReport
+    door: "_Door",
+    name: str,
+    first: date,
+    until: date | None,
+    store: MirrorStore,
+    done: HarvestReport,
+    complete_to: date | None,
 ) -> Iterator[OaiPage]:
     """Give the pages of one set; when the caller comes back for more, the last one is put away."""
-    progress = _Progress(store, _cursor_name(door.base_url, name), first, done, name)
+    progress = _Progress(store, _cursor_name(door.base_url, name), first, done, name, complete_to)
     token: str | None = None
     restarts, began_on = 0, first
     end: date | None = None
@@ -175,14 +186,25 @@ def _pages(
 class _Progress:
     """How far one set's list is put away, and where its cursor may stand."""
 
-    def __init__(self, store: MirrorStore, cursor: str, first: date, done: HarvestReport, name: str) -> None:
+    def __init__(
+        self,
+        store: MirrorStore,
+        cursor: str,
+        first: date,
+        done: HarvestReport,
+        name: str,
+        complete_to: date | None,
+    ) -> None:
         self._store = store
         self._cursor = cursor
         self._done = done
         self._name = name
         held = store.get_cursor(cursor)
         self._held = date.fromisoformat(held) if held else None
-        self._leaves_gap = self._held is not None and first > self._held
+        seen_to = self._held or complete_to
+        self._leaves_gap = seen_to is not None and first > seen_to
+        if seen_to is not None and self._leaves_gap:
+            done.gaps[name] = seen_to
         self._first = first
         self._began_with = self._held or first
         self._in_order = True

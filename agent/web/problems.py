@@ -147,7 +147,9 @@ def is_page(request: Request) -> bool:
 
 
 def status_of(exc: RetestError) -> int:
-    """Give the status that an error stands for."""
+    """Give the status that an error stands for. What a lab refuses for the input's sake is the asker's to mend."""
+    if isinstance(exc, LabRefused) and exc.is_of_the_input:
+        return exc.status
     return next((status for kind, status in STATUS if isinstance(exc, kind)), 422)
 
 

@@ -14,6 +14,7 @@ from agent.cli.refresh import watching
 from agent.lab_client import LabClient
 from agent.refresh import plan_night
 from agent.refresh.plan import why_due
+from agent.refresh.seeds import undecided
 from claims.experiment import ExperimentSpec, ExperimentView, Outcome, Progress, RunState, RunView, Submission
 from claims.store import Store
 from tests.factories import NOON, a_result, an_estimate, an_experiment
@@ -124,6 +125,18 @@ def test_an_experiment_whose_arms_cannot_differ_gets_no_more_seeds(library: Libr
     with LabClient(lab.url) as client:
         digest = library.night(FIRST, lab=client, seeds_budget=8)
     assert (lab.asked, digest.cost.seeds) == ([], 0)
+
+
+def test_an_experiment_that_was_run_anew_under_a_later_version_gets_no_more_seeds(library: Library, lab: Lab) -> None:
+    old = experiment(4)
+    spec = old.spec.model_copy(update={"protocol_version": 2})
+    new = experiment(DECIDED_AT).model_copy(update={"id": spec.id, "spec": spec})
+    assert [view.id for view in undecided([old])] == [old.id]
+    assert undecided([old, new]) == []
+    library.store.put_experiment(new)
+    with LabClient(lab.url) as client:
+        assert library.night(FIRST, lab=client, seeds_budget=8).problems == ()
+    assert lab.asked == []
 
 
 def test_a_lab_that_is_gone_is_said_and_the_claim_is_decided_all_the_same(library: Library) -> None:

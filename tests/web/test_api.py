@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from agent.errors import LabRefused
+from agent.web.problems import status_of
 from claims.clock import FrozenClock
 from claims.digest import Digest
 from claims.library import example_inquiry
@@ -424,3 +426,8 @@ def test_odd_characters_are_nobodys_id_on_either_database(odd: str, database_url
         for path in ("imports/preview", "imports", "claims"):
             answer = client.post(f"{V1}/{path}", content=text, headers={"Content-Type": "application/json"})
             assert answer.status_code < 500, (path, answer.text)
+
+
+@pytest.mark.parametrize(("refused", "answered"), [(422, 422), (404, 404), (413, 413), (401, 502), (409, 502)])
+def test_what_a_lab_refuses_for_the_inputs_sake_is_the_askers_to_mend(refused: int, answered: int) -> None:
+    assert status_of(LabRefused(refused, "no")) == answered

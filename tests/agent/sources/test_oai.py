@@ -279,6 +279,16 @@ def test_a_harvest_that_leaves_a_gap_does_not_move_the_cursor(store, index):
         assert cursor_of(store, server.url) == date(2026, 8, 5)
 
 
+def test_a_first_harvest_that_begins_after_the_mirrors_end_moves_no_cursor_and_names_the_gap(store, index):
+    with OaiServer(RECORDS) as server:
+        done = run(server, store, index, since=date(2026, 8, 10), complete_to=date(2026, 8, 2))
+        assert done.n_new > 0
+        assert (done.gaps, done.cursor) == ({"cs": date(2026, 8, 2)}, {"cs": None})
+        assert cursor_of(store, server.url) is None
+        closed = run(server, store, index, since=date(2026, 8, 2), complete_to=date(2026, 8, 2))
+        assert (closed.gaps, cursor_of(store, server.url)) == ({}, date(2026, 8, 20))
+
+
 def test_every_set_has_a_cursor_of_its_own(store, index):
     both = [*RECORDS, Record("2608.00500", on=FIRST, set="stat", categories="stat.ML")]
     with OaiServer(both) as server:
