@@ -1,26 +1,18 @@
 """The lab's sentence encoder: a real one, in a process of its own that may die without harm."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import SecretStr
 
-from claims.clock import SystemClock
 from claims.vectors import MOST_CHARACTERS, MOST_TEXTS, Floats, Side, Texts, from_text, packed, unpacked
-from lab.app import make_app
-from lab.catalogue import Catalogue
-from lab.control import Queue
 from lab.encoder import Encoder
 from lab.errors import InvalidSpec
-from lab.ledger import Ledger
 from lab.served import ModelAway
 from lab.settings import LabSettings
 from tests.encoders import make_encoder
-from tests.labs import PROTOCOL, TOKEN
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +21,6 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "meanings"
     make_encoder(folder)
     return folder
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> Iterator[TestClient]:
-    """The application of a lab that was given no model."""
-    settings = LabSettings(data_home=tmp_path, token=SecretStr(TOKEN), protocols=PROTOCOL, cpu_slots=2, gpu_slots=0)
-    catalogue = Catalogue(PROTOCOL)
-    queue = Queue(settings)
-    app = make_app(settings, Ledger(settings.home, catalogue, SystemClock()), catalogue, queue)
-    yield TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}, raise_server_exceptions=False)
-    queue.close()
 
 
 def vectors(encoder: Encoder, *texts: str, side: Side = Side.DOCUMENT) -> list[Floats]:

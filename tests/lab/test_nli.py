@@ -3,26 +3,18 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import SecretStr
 
-from claims.clock import SystemClock
 from claims.entailment import MOST_PAIRS, Pair
-from lab.app import make_app
-from lab.catalogue import Catalogue
-from lab.control import Queue
 from lab.errors import InvalidSpec
-from lab.ledger import Ledger
 from lab.nli import Reader, columns_of
 from lab.served import ModelAway, NoModel
-from lab.settings import LabSettings
 from tests.entailers import CLAIM, train_entailer
-from tests.labs import PROTOCOL, TOKEN, LabUnderTest, kill, until
+from tests.labs import TOKEN, LabUnderTest, kill, until
 
 FOR = Pair(premise="We find that pruning improves accuracy.", hypothesis=CLAIM)
 AGAINST = Pair(premise="We find that pruning harms accuracy.", hypothesis=CLAIM)
@@ -35,17 +27,6 @@ def entailer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "entailer"
     train_entailer(folder)
     return folder
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> Iterator[TestClient]:
-    """The application of a lab that was given no model."""
-    settings = LabSettings(data_home=tmp_path, token=SecretStr(TOKEN), protocols=PROTOCOL, cpu_slots=2, gpu_slots=0)
-    catalogue = Catalogue(PROTOCOL)
-    queue = Queue(settings)
-    app = make_app(settings, Ledger(settings.home, catalogue, SystemClock()), catalogue, queue)
-    yield TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}, raise_server_exceptions=False)
-    queue.close()
 
 
 def children_of(process: psutil.Process) -> list[psutil.Process]:
