@@ -22,7 +22,7 @@ from agent.retrieval import REORDERED, Rarity, retrieve, retrieve_among
 from claims.claim import Claim
 from claims.digest import Problem
 from claims.errors import RetestError, StoreFull
-from claims.evidence import Stance
+from claims.evidence import Assessment, Stance, unjudged
 from claims.paper import Paper, Source
 from claims.paper_index import PaperIndex
 from claims.search import SearchRecord
@@ -31,6 +31,7 @@ from claims.verdict import decide
 log = logging.getLogger(__name__)
 
 CLAIM = "claim"
+JUDGE = "judge"
 """Where a claim's own failure happened, as the digest says it."""
 
 
@@ -159,7 +160,7 @@ def _weigh(
         for p in (held[id] for id in ids if id in held)
         if not p.withdrawn and (p.id, p.text_digest) not in done and may_count(claim, p, night.wish.until)
     ]
-    n = 0
+    n, blank = 0, list[Assessment]()
     for start in range(0, len(papers), judge.at_once):
         some = papers[start : start + judge.at_once]
         parts.enter("judge", claim.id)
@@ -172,6 +173,7 @@ def _weigh(
         pairs = list(zip(some, assessments, strict=True))
         parts.enter("judged", claim.id)
         parts.store.add_evidence([evidence_of(claim, paper, given, parts) for paper, given in pairs])
+        blank += [given for given in assessments if given.could_not_judge]
         for paper, given in pairs:
             if given.unsure or given.stance is not Stance.NEUTRAL:
                 unsure = "could not be judged" if given.could_not_judge else "unsure"
@@ -180,6 +182,8 @@ def _weigh(
         n += len(some)
     if papers:
         parts.store.add_searches([_searched(claim, night, n)])
+    if told := unjudged(blank):
+        night.trouble(JUDGE, told, claim.id)
     return n, None
 
 

@@ -14,7 +14,7 @@ from agent.refresh.state import MOST_PROBLEMS, NightState, first_state
 from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
 from claims.digest import Digest, Problem
-from claims.evidence import Assessment, PaperEvidence
+from claims.evidence import Assessment, PaperEvidence, Stance
 from claims.lines import UNREADABLE
 from claims.paper import Paper
 from claims.report.digest import render_digest
@@ -257,6 +257,22 @@ def test_a_claim_whose_judge_fails_is_told_and_made_up_the_next_night(library: L
     judge = StatedJudge()
     assert library.at(SECOND).night(SECOND, judge).problems == ()
     assert (PRUNED.id, paper_about("pruned", "Neutral", 1).id) in judge.read
+
+
+class Mute(StatedJudge):
+    """A judge whose every answer was malformed."""
+
+    def _one(self, claim: Claim, paper: Paper) -> Assessment:
+        why = "could not judge: the model's answer was malformed twice"
+        return Assessment(stance=Stance.NEUTRAL, confidence=0.0, unsure=True, explanation=why, judge=self.ref)
+
+
+def test_papers_of_which_a_judge_gave_no_word_are_told_with_their_claim(library: Library) -> None:
+    digest = library.night(FIRST, Mute())
+    assert {p.where for p in digest.problems} == {"judge"}
+    (told,) = (p.what for p in digest.problems if p.claim_id == PRUNED.id)
+    assert "could not judge" in told and "malformed twice" in told
+    assert library.night(FIRST, Mute()).problems == digest.problems
 
 
 def test_a_defect_in_one_claim_stops_no_other(library: Library) -> None:
