@@ -211,3 +211,14 @@ def kill(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
     process.wait(30)
+
+
+def serving(module: str, process: psutil.Process) -> list[psutil.Process]:
+    """Give the living processes that serve a model for this one. module: what they run, such as `lab.nli`."""
+    found = []
+    for child in process.children(recursive=True):
+        # A process may end between being listed and being asked; then it serves nothing.
+        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if module in child.cmdline():
+                found.append(child)
+    return found

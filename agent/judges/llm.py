@@ -13,10 +13,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agent.judges.quotes import is_telling
+from agent.judges.quotes import is_telling, located
 from agent.llm import THOUGHT, ChatModel, Message
 from claims.claim import Claim
-from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance
+from claims.evidence import Assessment, JudgeName, JudgeRef, Stance
 from claims.ids import digest, text_digest
 from claims.paper import Paper, TextField
 
@@ -135,9 +135,9 @@ class LlmJudge:
         ).text
 
     def _checked(self, said: Said, paper: Paper) -> Assessment:
-        quotes = [located(paper, words) for words in said.quotes]
-        kept = tuple(dict.fromkeys(q for q in quotes if q is not None))
-        lost = sum(q is None for q in quotes)
+        found = [quote for words in said.quotes if (quote := located(paper, words)) and is_telling(quote)]
+        kept = tuple(dict.fromkeys(found))
+        lost = len(said.quotes) - len(found)
         stands = said.stance is not Stance.NEUTRAL and said.asserted
         if stands and kept:
             return Assessment(
@@ -215,22 +215,3 @@ def objects(text: str) -> list[object]:
             end_of_thought = THOUGHT.search(text, at)
             at = end_of_thought.end() if end_of_thought else len(text)
     return found
-
-
-_NO_WORD_CUT = r"(?:(?<!\w)|(?!\w))"
-
-
-def located(paper: Paper, words: str) -> Quote | None:
-    """Find quoted words in a paper's stored text, white space aside, and cut them out as they stand there.
-
-    None when they are not there as whole words, or are too few to say anything.
-    """
-    parts = words.split()
-    if not parts:
-        return None
-    pattern = re.compile(_NO_WORD_CUT + r"\s+".join(re.escape(part) for part in parts) + _NO_WORD_CUT)
-    for field in (TextField.ABSTRACT, TextField.FINDING, TextField.TITLE):
-        match = pattern.search(paper.text_of(field))
-        if match and is_telling(quote := Quote.cut(paper, field, match.start(), match.end())):
-            return quote
-    return None

@@ -10,8 +10,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from agent.judges.llm import located
-from agent.judges.quotes import grounded, quote_of
+from agent.judges.quotes import grounded, located, quote_of
 from agent.judges.sentences import sentences
 from claims.errors import InputError, QuoteMismatch
 from claims.evidence import Assessment, JudgeName, JudgeRef, Quote, Stance

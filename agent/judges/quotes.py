@@ -1,11 +1,12 @@
 """Chooses the words that a stance rests on, and cuts them out of the stored text byte for byte."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from agent.judges.sentences import Sentence
 from claims.evidence import Quote
-from claims.paper import Paper
+from claims.paper import Paper, TextField
 
 MAX_QUOTE_CHARACTERS = 600
 """A longer sentence is cut at the last white space before this; a quote should be read at a glance."""
@@ -20,6 +21,24 @@ def is_telling(quote: Quote) -> bool:
     """Tell whether a quote is long enough to say something."""
     n_words = sum(any(map(str.isalnum, word)) for word in quote.text.split())
     return len(quote.text) >= LEAST_QUOTE_CHARACTERS and n_words >= LEAST_QUOTE_WORDS
+
+
+_NO_WORD_CUT: Final = r"(?:(?<!\w)|(?!\w))"
+
+
+def located(paper: Paper, words: str) -> Quote | None:
+    """Find quoted words in a paper's stored text, white space aside, and cut them out as they stand there.
+
+    None when they are not there as whole words.
+    """
+    parts = words.split()
+    if not parts:
+        return None
+    pattern = re.compile(_NO_WORD_CUT + r"\s+".join(re.escape(part) for part in parts) + _NO_WORD_CUT)
+    for field in (TextField.ABSTRACT, TextField.FINDING, TextField.TITLE):
+        if match := pattern.search(paper.text_of(field)):
+            return Quote.cut(paper, field, match.start(), match.end())
+    return None
 
 
 def quote_of(paper: Paper, sentence: Sentence) -> Quote:

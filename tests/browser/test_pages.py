@@ -251,7 +251,7 @@ def test_the_progress_of_an_experiment_is_followed_until_it_is_over(
         expect(row.locator("[data-cell=phase]")).to_have_text("a, train", timeout=60_000)
         expect(row.locator("[data-cell=step]")).to_have_text(re.compile(r"^\d+ of 10$"))
         expect(row.locator("[data-cell=loss]")).to_have_text(re.compile(r"^[01]\.\d{3}$"))
-        expect(row.locator("[data-cell=left]")).to_have_text(re.compile(r"^about \d+ s left$|^over$"))
+        expect(row.locator("[data-cell=left]")).to_have_text(re.compile(r"^about \d+ s left$|^over$|^took \d+ s$"))
         expect(page.get_by_text("2 of 2 seeds are over.")).to_be_visible(timeout=60_000)
         # The page was loaded again, and shows the result.
         expect(page.get_by_text("+0.250 [+0.200, +0.300]")).to_be_visible(timeout=60_000)

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from agent.chat.answer import ask
 from agent.chat.model import excerpts
 from agent.errors import SourceUnreadable
-from agent.judges.llm import LlmJudge, Said, located
+from agent.judges.llm import LlmJudge, Said
 from agent.judges.local import local_judge
+from agent.judges.quotes import located
 from agent.queries import plan_queries
 from agent.retrieval import retrieve
 from agent.sources.oai_records import parse_oai

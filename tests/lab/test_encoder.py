@@ -13,6 +13,7 @@ from lab.errors import InvalidSpec
 from lab.served import ModelAway
 from lab.settings import LabSettings
 from tests.encoders import make_encoder
+from tests.labs import serving
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_texts_that_mean_the_same_lie_near_in_other_words(encoder_folder: Path) 
             assert float(vector @ vector) == pytest.approx(1, abs=2e-3)
         assert float(asked @ same) > 0.9 > 0.3 > float(asked @ other)
         assert encoder.model().name == "meanings" and len(encoder.model().version) == 12
-        (child,) = psutil.Process().children()
+        (child,) = serving("lab.encoder", psutil.Process())
         child.kill()
         with contextlib.suppress(ModelAway):  # whether the death is noticed before asking is a matter of moments
             vectors(encoder, "forgetting of adapters")
@@ -74,7 +75,7 @@ def test_texts_that_mean_the_same_lie_near_in_other_words(encoder_folder: Path) 
         assert packed(again) == packed(asked), "a process that died is started again, and says the same"
     finally:
         encoder.close()
-    assert psutil.Process().children() == []
+    assert serving("lab.encoder", psutil.Process()) == []
 
 
 @pytest.mark.slow

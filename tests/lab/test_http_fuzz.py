@@ -33,7 +33,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def test_no_request_makes_the_lab_fail(schema: Any) -> None:
     # Operation by operation, because the pytest plug-in of schemathesis 4.32 does not know pytest 9's subtests.
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 9
+    assert len(operations) == 11
     for operation in operations:
 
         @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -1,6 +1,5 @@
 """The lab's NLI model: a real one, trained on the spot, in a process of its own that may die without harm."""
 
-import contextlib
 import json
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from lab.errors import InvalidSpec
 from lab.nli import Reader, columns_of
 from lab.served import ModelAway, NoModel
 from tests.entailers import CLAIM, train_entailer
-from tests.labs import TOKEN, LabUnderTest, kill, until
+from tests.labs import TOKEN, LabUnderTest, kill, serving, until
 
 FOR = Pair(premise="We find that pruning improves accuracy.", hypothesis=CLAIM)
 AGAINST = Pair(premise="We find that pruning harms accuracy.", hypothesis=CLAIM)
@@ -27,17 +26,6 @@ def entailer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "entailer"
     train_entailer(folder)
     return folder
-
-
-def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """The living processes that serve a model for this one."""
-    found = []
-    for child in process.children(recursive=True):
-        # A process may end between being listed and being asked; then it serves nothing.
-        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
-            if "lab.nli" in child.cmdline():
-                found.append(child)
-    return found
 
 
 def test_a_lab_without_a_model_says_what_to_set_and_lets_nobody_in_without_the_token(bare: TestClient) -> None:
@@ -85,7 +73,7 @@ def test_a_trained_model_is_asked_in_its_own_process_and_unloaded_when_nobody_as
     reader = Reader(str(entailer), idle_s=1.0)
     try:
         answer = reader.ask([FOR, AGAINST, NEITHER] * 20)
-        first = children_of(psutil.Process())
+        first = serving("lab.nli", psutil.Process())
         assert len(first) == 1
         assert answer.model.name == "entailer" and len(answer.model.version) == 12
         assert len(answer.chances) == 60
@@ -94,11 +82,11 @@ def test_a_trained_model_is_asked_in_its_own_process_and_unloaded_when_nobody_as
             assert max(shares, key=lambda k: shares[k]) == name
             assert sum(shares.values()) == pytest.approx(1, abs=2e-4)
         assert reader.ask([Pair(premise="word " * 700, hypothesis="word " * 300)]).chances, "a long text is cut"
-        until(lambda: not children_of(psutil.Process()), "the model is unloaded")
+        until(lambda: not serving("lab.nli", psutil.Process()), "the model is unloaded")
         assert reader.ask([FOR]).model == answer.model
     finally:
         reader.close()
-    assert children_of(psutil.Process()) == []
+    assert serving("lab.nli", psutil.Process()) == []
 
 
 @pytest.mark.slow
@@ -106,7 +94,7 @@ def test_a_model_whose_process_is_killed_is_started_again_by_the_next_question(e
     reader = Reader(str(entailer))
     try:
         reader.ask([FOR])
-        (child,) = children_of(psutil.Process())
+        (child,) = serving("lab.nli", psutil.Process())
         child.suspend()
         began = time.monotonic()
         with pytest.raises(ModelAway, match="ended"):
@@ -146,7 +134,7 @@ def test_the_models_process_ends_with_a_lab_that_is_killed(entailer: Path, tmp_p
         server = lab.serve("--no-worker")
         with lab.client() as client:
             assert client.entail([FOR]).chances[0].entailment > 0.5
-        (child,) = children_of(psutil.Process(server.pid))
+        (child,) = serving("lab.nli", psutil.Process(server.pid))
         assert not any(TOKEN in value for value in child.environ().values())
         kill(server)
         until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the model's process ends")

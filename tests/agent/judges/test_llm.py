@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent.errors import BudgetSpent, LlmRefused, LlmUnavailable
-from agent.judges.llm import FORM, PROMPT, SYSTEM, LlmJudge, located, parse, question
+from agent.judges.llm import FORM, PROMPT, SYSTEM, LlmJudge, parse, question
+from agent.judges.quotes import located
 from agent.llm import ChatModel, Price, dollars, parts_of, without_thoughts
 from claims.claim import Claim
 from claims.clock import FrozenClock
