@@ -52,7 +52,7 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
         return w.reply()
     of_all = topic.silent and not re.search(r"(?i)\b(?:it|its|this|that|they)\b", asked.question)
     if Intent.LIST in wanted or (Intent.UNTESTED in wanted and of_all):
-        return _listed(store, w, topic, asked.question, only_open=Intent.UNTESTED in wanted)
+        return _listed(store, w, asked, clock, only_open=Intent.UNTESTED in wanted)
     if Intent.CITE in wanted and topic.paper_ids:
         return _cited(w, list(store.papers(topic.paper_ids).values()))
     if not asked.views and _ANYTHING.search(asked.question):
@@ -159,8 +159,16 @@ def _changes(store: Store, w: Writer, asked: Asked, clock: Clock) -> Reply:
     return w.reply()
 
 
-def _listed(store: Store, w: Writer, topic: Topic, question: str, *, only_open: bool) -> Reply:
-    lines = store.overview()
+def _listed(store: Store, w: Writer, asked: Asked, clock: Clock, *, only_open: bool) -> Reply:
+    """List claims, as they were on record on the past day that is asked about."""
+    topic, question = asked.topic, asked.question
+    is_past = asked.days.how is How.BY and asked.days.last < clock.now().date()
+    lines = store.overview(as_of=asked.days.last if is_past else None)
+    if is_past:
+        w.note(f"As it was on record on {asked.days.last}; what came in later is left out.")
+        if not lines:
+            w.note("No claim was held on that day. `retest list` shows what is held now.")
+            return w.reply()
     if not lines:
         return _not_held(store, w, Topic(()))
     kinds = [kind.value for kind in VerdictKind if re.search(rf"(?i)\b{kind.value}\b", question)]

@@ -92,6 +92,17 @@ def test_claims_are_listed_least_sure_first_and_with_what_changed_lately(filled:
     assert f"- {LIMA}: overturned, first as of 2026-08-21" in said(changed)
 
 
+def test_claims_as_of_a_past_day_are_listed_as_they_were_on_record(filled: Store) -> None:
+    now = said(ask(filled, "Which claims are overturned?", CLOCK))
+    assert LIMA in now
+    then = said(ask(filled, "Which claims were overturned as of March 2020?", CLOCK))
+    assert "No claim was held on that day" in then
+    assert LIMA not in then
+    (recorded,) = {h.recorded_at.date() for h in filled.verdicts(LIMA)[-1:]}
+    same = said(ask(filled, f"Which claims were overturned as of {recorded}?", CLOCK))
+    assert LIMA in same
+
+
 def test_what_would_overturn_a_claim_is_answered_for_just_that(filled: Store) -> None:
     assert "of them would make it overturned." in said(
         ask(filled, "What would overturn that models give near-identical answers?", CLOCK)
