@@ -93,7 +93,7 @@ def refresh(
         max_claims=max_claims,
         due_days=due_days,
         papers_per_claim=settings.papers_per_claim,
-        seeds_budget=0 if no_lab else settings.seeds if seeds_budget is None else seeds_budget,
+        seeds_budget=0 if no_lab or explained is not None else settings.seeds if seeds_budget is None else seeds_budget,
         harvest=not no_harvest,
         oai_url=settings.oai_url,
     )
