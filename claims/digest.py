@@ -118,13 +118,22 @@ class Withdrawal(_Word):
     """the same ones, as they stand after the night"""
 
 
+NO_WORD = "judge"
+"""Where of a problem of papers that a judge gave no word on."""
+
+
 class Problem(_Word):
-    """Something that could not be done; the next night makes it up."""
+    """Something that could not be done; the next night makes it up, but for what a judge gave no word on."""
 
     where: str
     """arXiv, the mirror, the lab, the judge, the store"""
     what: str
     claim_id: ClaimId | None = None
+
+    @property
+    def stays_due(self) -> bool:
+        """Whether the next night looks at this claim again for that: a judge that was asked twice is not."""
+        return self.claim_id is not None and self.where != NO_WORD
 
 
 class Waiting(_Word):

@@ -20,7 +20,7 @@ from agent.refresh.seeds import collect
 from agent.refresh.state import NightState, state_of
 from agent.retrieval import REORDERED, Rarity, retrieve, retrieve_among
 from claims.claim import Claim
-from claims.digest import Problem
+from claims.digest import NO_WORD, Problem
 from claims.errors import RetestError, StoreFull
 from claims.evidence import Assessment, Stance, unjudged
 from claims.paper import Paper, Source
@@ -31,7 +31,6 @@ from claims.verdict import decide
 log = logging.getLogger(__name__)
 
 CLAIM = "claim"
-JUDGE = "judge"
 """Where a claim's own failure happened, as the digest says it."""
 
 
@@ -183,7 +182,9 @@ def _weigh(
     if papers:
         parts.store.add_searches([_searched(claim, night, n)])
     if told := unjudged(blank):
-        night.trouble(JUDGE, told, claim.id)
+        night.trouble(
+            NO_WORD, f"{told}; the claim's next full match asks again (`retest care {claim.id} --force`)", claim.id
+        )
     return n, None
 
 

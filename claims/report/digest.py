@@ -91,12 +91,12 @@ def _lines(d: Digest) -> Iterator[str]:
         whose = f" (`{p.claim_id}`)" if p.claim_id else ""
         yield f"- {escape_markdown(p.where)}{whose}: {_ours(p.what)}"
     if not d.problems:
-        yield "Nothing: everything that was due was looked at."
-    elif any(p.claim_id for p in d.problems):
+        yield "Nothing; what waits stands below." if d.waiting else "Nothing: everything that was due was looked at."
+    elif any(p.stays_due for p in d.problems):
         yield "\nThe next night makes it up: these claims stay due."
     if d.waiting:
         yield f"\n## What waits for the next nights\n\n{d.waits}\n"
-        yield from (f"- `{one.claim_id}`: {one.n_papers} papers" for one in d.waiting[:MOST_WAITING])
+        yield from (f"- `{one.claim_id}`: {count(one.n_papers, 'paper')}" for one in d.waiting[:MOST_WAITING])
     if d.assumed:
         yield "\n## What was taken for granted\n"
         for what in d.assumed:

@@ -272,6 +272,8 @@ def test_papers_of_which_a_judge_gave_no_word_are_told_with_their_claim(library:
     assert {p.where for p in digest.problems} == {"judge"}
     (told,) = (p.what for p in digest.problems if p.claim_id == PRUNED.id)
     assert "could not judge" in told and "malformed twice" in told
+    text = render_digest(digest, "md")
+    assert "next full match asks again" in text and "stay due" not in text
     assert library.night(FIRST, Mute()).problems == digest.problems
 
 

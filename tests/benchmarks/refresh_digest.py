@@ -52,7 +52,9 @@ class LabelJudge:
 
     def _one(self, paper: Paper, label: dict[str, Any] | None) -> Assessment:
         if label is None:
-            return Assessment(stance=Stance.NEUTRAL, confidence=0.5, unsure=True, judge=self.ref)
+            return Assessment(
+                stance=Stance.NEUTRAL, confidence=0.5, unsure=True, leaning=Stance.NEUTRAL, judge=self.ref
+            )
         stance = Stance(label["stance"])
         quotes = (_quote(paper, label["quote"]),) if stance is not Stance.NEUTRAL else ()
         return Assessment(stance=stance, confidence=1.0, quotes=quotes, explanation=label["note"], judge=self.ref)
