@@ -44,7 +44,8 @@ MOST_AMONG: Final = 2000
 DENSE_REORDERED: Final = 300
 """Papers at the head that text vectors put in order: more of them brought up no more of the labelled evidence."""
 DENSE_WEIGHT: Final = 1.0
-"""Standard deviations of the words' score that one of the vectors' similarity is worth."""
+"""Standard deviations of the words' score that one of the vectors' similarity is worth. Between 0.5 and 3 recall of the
+labelled evidence at 50 moved by 0.03 either way on the 30 development claims (all-MiniLM-L6-v2): no sharp optimum."""
 FINDING_BONUS: Final = 0.03
 """Share of the tenth score that one standard deviation of reporting over proposing is worth."""
 
