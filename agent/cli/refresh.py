@@ -1,7 +1,7 @@
 """`retest refresh`, `due` and `care`: the nightly pass, what it will go over, and what a person wants done with it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from agent.graph.parts import Step
     from agent.refresh import Explained, Match, NightPlan
     from agent.settings import Settings
+    from agent.wiring import Lab
     from claims.digest import Digest
+    from claims.experiment import ExperimentView
     from claims.store import Store
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -78,7 +80,7 @@ def refresh(
     from agent.refresh import refresh as refresh_night
     from agent.refresh.deliver import Receivers, receivers
     from agent.settings import load_settings
-    from agent.wiring import Lab, open_index, open_judge, open_store, pace
+    from agent.wiring import open_index, open_judge, open_store, pace
     from claims.clock import SystemClock
     from claims.report.digest import render_digest
 
@@ -100,10 +102,8 @@ def refresh(
     sent_to = Receivers() if no_send else receivers(settings, webhook=webhook, secret=webhook_secret)
     with (
         open_store(settings, clock) as store,
-        _lab_if_needed(store, settings, wish.seeds_budget) as lab,
-        watching(store, wish.seeds_budget, debug=ctx.obj["debug"]) as watch,
+        _lab_watched(store, settings, wish.seeds_budget, debug=ctx.obj["debug"]) as (lab, watch),
     ):
-        assert isinstance(lab, Lab)
         parts = Parts(
             store=store,
             sources={},
@@ -137,22 +137,23 @@ def refresh(
 
 
 @contextmanager
-def _lab_if_needed(store: "Store", settings: "Settings", seeds_budget: int) -> Iterator[object]:
-    """Reach or start the lab only where an experiment is undecided."""
+def _lab_watched(
+    store: "Store", settings: "Settings", seeds_budget: int, *, debug: bool
+) -> "Iterator[tuple[Lab, Callable[[Step], None]]]":
+    """Reach or start the lab only where an experiment is undecided, and show how far those are."""
     from agent.refresh.seeds import undecided
     from agent.wiring import open_lab
 
-    with open_lab(settings, wanted=seeds_budget > 0 and bool(undecided(store.experiments()))) as lab:
-        yield lab
+    open_ = undecided(store.experiments()) if seeds_budget > 0 else []
+    with open_lab(settings, wanted=bool(open_)) as lab, watching(store, open_, debug=debug) as watch:
+        yield lab, watch
 
 
 @contextmanager
-def watching(store: "Store", seeds_budget: int, *, debug: bool) -> Iterator["Callable[[Step], None]"]:
+def watching(store: "Store", open_: "Sequence[ExperimentView]", *, debug: bool) -> "Iterator[Callable[[Step], None]]":
     """Show how far experiments are while the night waits for them; with `debug`, also what every claim came to."""
     from agent.cli.watch import Watch
-    from agent.refresh.seeds import undecided
 
-    open_ = undecided(store.experiments()) if seeds_budget > 0 else []
     ids = dict.fromkeys(view.spec.claim_id for view in open_ if view.spec.claim_id)
     names = {c.id: plain(c.text, 34) for c in store.readable_claims().claims if c.id in ids} if ids else {}
     with Watch(names, quiet_s=NIGHT_QUIET_S) if names else nullcontext() as watch:

@@ -189,7 +189,10 @@ class Talking(LabClient):
 def test_a_night_shows_how_far_its_seeds_are_while_it_waits(
     library: Library, lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Talking(lab.url) as client, watching(library.store, 8, debug=False) as watch:
+    with (
+        Talking(lab.url) as client,
+        watching(library.store, undecided(library.store.experiments()), debug=False) as watch,
+    ):
         library.night(FIRST, lab=client, seeds_budget=8, watch=watch)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("experiment: seed 5 · curated · train · step 37/120 · about 14 s left")
@@ -200,6 +203,9 @@ def test_a_night_without_undecided_experiments_shows_nothing(
     library: Library, lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library.store.put_experiment(experiment(DECIDED_AT))
-    with Talking(lab.url) as client, watching(library.store, 8, debug=False) as watch:
+    with (
+        Talking(lab.url) as client,
+        watching(library.store, undecided(library.store.experiments()), debug=False) as watch,
+    ):
         library.night(FIRST, lab=client, seeds_budget=8, watch=watch)
     assert capsys.readouterr().err == ""
