@@ -15,11 +15,12 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from agent.errors import LabRefused
+from agent.errors import LabRefused, LabServesAnother
 from claims.claim import Claim
 from claims.ids import digest
 from claims.paper import Paper
 from claims.served import ServedModel
+from claims.utf8 import clean
 from claims.vectors import MOST_CHARACTERS, MOST_TEXTS, Floats, Side, Texts, Vectors, from_text, packed, unpacked
 
 log = logging.getLogger(__name__)
@@ -86,9 +87,7 @@ class Nearness:
     def _ask(self, side: Side, texts: Sequence[str]) -> list[Floats]:
         answer = self._encoder.encode(Texts(side=side, texts=tuple(texts)))
         if answer.model != self.model:
-            raise LabRefused(
-                200, f"the lab serves {answer.model.name}@{answer.model.version} now, not {self.model.name}"
-            )
+            raise LabServesAnother(answer.model, self.model)
         try:
             vectors = [unpacked(from_text(text)) for text in answer.vectors]
         except ValueError as exc:
@@ -154,5 +153,5 @@ def _text(paper: Paper) -> str:
 
 
 def _sendable(text: str) -> str:
-    """Cut a text to what is encoded. Half a surrogate pair, which a source may hold, cannot be sent."""
-    return text[:MOST_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+    """Cut a text to what is encoded, and to what can be sent."""
+    return clean(text[:MOST_CHARACTERS])

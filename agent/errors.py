@@ -10,11 +10,17 @@ RetestError (claims)
         ├── SourceRefused         the source called the question malformed (400)
         ├── SourceUnreadable      an answer that is not what its protocol says
         ├── LabRefused            the lab said no: unknown protocol, bad token, over its limits
+        │   └── LabServesAnother  it was given another model since it was first asked
         ├── RunStateUnknown       the lab was asked and may have begun: ask about it, never send again
         └── BudgetSpent           the limit in dollars or tokens is reached; what was done is kept
 """
 
+from typing import TYPE_CHECKING
+
 from claims.errors import CouldNotLook, RetestError
+
+if TYPE_CHECKING:
+    from claims.served import ServedModel
 
 
 class AgentError(RetestError):
@@ -101,6 +107,15 @@ class LabRefused(Final):
     def is_of_the_input(self) -> bool:
         """Whether what was asked for is at fault: not there (404), too large (413), or nothing it can run (422)."""
         return self.status in (404, 413, 422)
+
+
+class LabServesAnother(LabRefused):
+    """The lab was given another model since it was first asked: answers of two models are not mixed."""
+
+    def __init__(self, served: "ServedModel", wanted: "ServedModel") -> None:
+        self.served = served
+        self.wanted = wanted
+        super().__init__(200, f"the lab serves {served.name}@{served.version} now, not {wanted.name}")
 
 
 class RunStateUnknown(Final):

@@ -9,7 +9,7 @@ chances are its own belief, calibrated on other texts, so the thresholds are hig
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from agent.errors import LabRefused
+from agent.errors import LabRefused, LabServesAnother
 from agent.judges import cues
 from agent.judges.features import ReadSentence
 from agent.judges.local import LocalJudge, local_judge
@@ -19,6 +19,7 @@ from claims.entailment import MOST_PAIRS, Answer, Chances, Pair
 from claims.evidence import Assessment, JudgeName, JudgeRef, Stance
 from claims.paper import Paper
 from claims.served import ServedModel
+from claims.utf8 import clean
 
 CALL_FROM: Final = 0.9
 """Chance from which a stance is given. Models fine-tuned on MNLI are overconfident away from its texts."""
@@ -80,9 +81,9 @@ class NliJudge:
         A lab that was given another model in between is refused: its stances would carry the wrong version.
         """
         chosen = [pair.chosen for pair in self._reader.read(claim.text, papers)]
-        hypothesis = _sent(claim.text[:MOST_HYPOTHESIS])
+        hypothesis = clean(claim.text[:MOST_HYPOTHESIS])
         pairs = [
-            Pair(premise=_sent(read.sentence.text[:MOST_PREMISE]), hypothesis=hypothesis)
+            Pair(premise=clean(read.sentence.text[:MOST_PREMISE]), hypothesis=hypothesis)
             for some in chosen
             for read in some
         ]
@@ -95,9 +96,7 @@ class NliJudge:
     def _ask(self, pairs: Sequence[Pair]) -> tuple[Chances, ...]:
         answer = self._lab.entail(pairs)
         if answer.model != self.model:
-            raise LabRefused(
-                200, f"the lab serves {answer.model.name}@{answer.model.version} now, not {self.model.name}"
-            )
+            raise LabServesAnother(answer.model, self.model)
         if len(answer.chances) != len(pairs):
             raise LabRefused(200, f"{len(answer.chances)} answers to {len(pairs)} pairs; is it of this version?")
         return answer.chances
@@ -153,11 +152,6 @@ def batches(pairs: Sequence[Pair]) -> list[list[Pair]]:
         out[-1].append(pair)
         size += n
     return out
-
-
-def _sent(text: str) -> str:
-    """Make a text that can be sent: half a surrogate pair, which a source may hold, is no UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _asserts(read: ReadSentence) -> bool:

@@ -28,7 +28,6 @@ from claims.paper_index.fields import (
     SCHEMA_FIELDS,
     analyse,
     analysed,
-    clean,
     english,
     names,
     terms_of,
@@ -36,6 +35,7 @@ from claims.paper_index.fields import (
 )
 from claims.paper_index.window import WIDE, Scored, Subset, Window
 from claims.search import Hit
+from claims.utf8 import clean
 
 __all__ = ["SCHEMA", "IndexBatch", "PaperIndex", "Subset", "analysed", "terms_of", "title_key"]
 

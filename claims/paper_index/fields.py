@@ -5,6 +5,7 @@ from typing import Final
 import tantivy
 
 from claims.paper import Paper
+from claims.utf8 import clean
 
 SCHEMA: Final = 1
 """Changes with every change of fields or analysis; each version keeps a folder of its own."""
@@ -81,8 +82,3 @@ def document(paper: Paper) -> tantivy.Document:
     doc.add_integer("first_day", paper.published.start.toordinal())
     doc.add_integer("last_day", paper.published.end.toordinal())
     return doc
-
-
-def clean(text: str) -> str:
-    """Replace lone surrogates, which cannot be written as UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

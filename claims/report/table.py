@@ -6,6 +6,7 @@ import io
 from claims.dossier import InquiryDossier
 from claims.evidence import ExperimentEvidence, PaperEvidence
 from claims.report.view import Row, view_of, whose_words
+from claims.utf8 import clean
 
 COLUMNS = (
     "claim_id claim asserted_on verdict as_of evidence_id kind date stance counted why_not_counted unsure leaning "
@@ -47,7 +48,7 @@ def safe(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return str(value)
-    text = "".join(c for c in str(value) if c >= " " or c in "\t\r\n").encode("utf-8", "replace").decode()
+    text = clean("".join(c for c in str(value) if c >= " " or c in "\t\r\n"))
     return f"'{text}" if text.lstrip(" \"'\ufeff\u00a0\u200b").startswith(_FORMULA) else text
 
 
