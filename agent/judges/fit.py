@@ -283,6 +283,7 @@ def _called(shares: Floats, limits: dict[Stance, float]) -> Ints:
 
 
 def _with(shipped: Pairs, labels: Sequence[PersonLabel], judge: LocalJudge) -> Pairs:
+    """Put a person's pairs behind the shipped ones: those that the stance model would be asked about."""
     if not labels:
         return shipped
     by_claim: dict[str, list[PersonLabel]] = {}
@@ -291,10 +292,11 @@ def _with(shipped: Pairs, labels: Sequence[PersonLabel], judge: LocalJudge) -> P
     x, y, group = [shipped.x], [shipped.y], [shipped.group]
     first = int(shipped.group.max()) + 1
     for k, (text, own) in enumerate(sorted(by_claim.items())):
-        x.append(judge.numbers(text, judge.read(text, [p.paper for p in own])))
-        y.append(np.array([STANCES.index(p.stance) for p in own]))
-        group.append(np.full(len(own), first + k))
-    n = len(labels)
+        on, numbers = judge.numbers(text, judge.read(text, [p.paper for p in own]))
+        x.append(numbers)
+        y.append(np.array([STANCES.index(own[i].stance) for i in on], dtype=np.int64))
+        group.append(np.full(len(on), first + k))
+    n = sum(map(len, y[1:]))
     return Pairs(
         np.vstack(x),
         np.concatenate(y),

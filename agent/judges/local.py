@@ -6,15 +6,15 @@ precision on labelled pairs it was not fitted on; otherwise the answer is neutra
 well take a stand, with the stance that it leaned to. The figures stand in `model/README.md`.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from agent.judges import cues, features, passage
-from agent.judges.encoder import PairText, shipped_encoder
+from agent.judges.encoder import Chosen, Weighed, shipped_encoder
 from agent.judges.features import Floats, ReadClaim, ReadPaper, ReadSentence
 from agent.judges.model import ENCODER_NAMES, STANCES, LocalModel, load_model
 from agent.judges.quotes import quote_of
@@ -35,8 +35,8 @@ class ReadPair(NamedTuple):
     """numbers in the order of `features.NAMES`"""
     chosen: tuple[ReadSentence, ...]
     """the sentences that tell most, best first; empty when the source gave no text"""
-    passage: str
-    """title and those sentences, for the encoder"""
+    read: tuple[Chosen, ...]
+    """title and those sentences, in the paper's order, for the encoder"""
 
 
 class LocalJudge:
@@ -56,10 +56,10 @@ class LocalJudge:
         pairs = self.read(claim.text, papers)
         if not pairs:
             return []
-        shares, encoded = self._probabilities(claim.text, pairs)
+        shares, weighed = self._probabilities(claim.text, pairs)
         return [
-            self._assessment(paper, pair, p, e)
-            for paper, pair, p, e in zip(papers, pairs, shares, encoded, strict=True)
+            self._assessment(paper, pair, p, weighed.get(i))
+            for i, (paper, pair, p) in enumerate(zip(papers, pairs, shares, strict=True))
         ]
 
     def read(self, claim_text: str, papers: Sequence[Paper]) -> list[ReadPair]:
@@ -67,32 +67,45 @@ class LocalJudge:
         asked = features.read_claim(claim_text, self._rarity)
         return [self._pair(asked, self._reading(p)) for p in papers]
 
-    def numbers(self, claim_text: str, pairs: Sequence[ReadPair]) -> Floats:
-        """Give the stance model's inputs, every pair read by the encoder where it is used: (pairs, names)."""
-        cheap = np.stack([p.cheap for p in pairs])
-        return np.hstack([cheap, _encoded(claim_text, pairs)]) if self.model.uses_encoder else cheap
-
-    def _probabilities(self, claim_text: str, pairs: Sequence[ReadPair]) -> tuple[Floats, list[bool]]:
+    def numbers(self, claim_text: str, pairs: Sequence[ReadPair]) -> tuple[list[int], Floats]:
+        """Give which pairs the stance model sees, by place, and its inputs for them: (those pairs, names)."""
         cheap = np.stack([p.cheap for p in pairs])
         if not self.model.uses_encoder:
-            return np.round(self.model.probabilities(cheap), 4), [True] * len(pairs)
+            return list(range(len(pairs))), cheap
+        weighed = self._weigh(claim_text, pairs, cheap)
+        on = list(weighed)
+        return on, _beside(cheap[on], weighed)
+
+    def _probabilities(self, claim_text: str, pairs: Sequence[ReadPair]) -> tuple[Floats, dict[int, Weighed]]:
+        """Give every pair's stances, and what the encoder said of those that it read."""
+        cheap = np.stack([p.cheap for p in pairs])
+        if not self.model.uses_encoder:
+            return np.round(self.model.probabilities(cheap), 4), {}
         assert self.model.screen is not None
-        passes = [ok and bool(p.chosen) for ok, p in zip(self.model.passes(cheap), pairs, strict=True)]
         stand = 1 / (1 + np.exp(-self.model.screen.scores(cheap)[:, 0]))
         shares = np.column_stack([1 - stand, stand, np.zeros_like(stand), np.zeros_like(stand)])
-        on = [i for i, ok in enumerate(passes) if ok]
-        if on:
-            x = np.hstack([cheap[on], _encoded(claim_text, [pairs[i] for i in on])])
-            shares[on] = self.model.probabilities(x)
-        return np.round(shares, 4), passes
+        weighed = self._weigh(claim_text, pairs, cheap)
+        if weighed:
+            on = list(weighed)
+            shares[on] = self.model.probabilities(_beside(cheap[on], weighed))
+        return np.round(shares, 4), weighed
+
+    def _weigh(self, claim_text: str, pairs: Sequence[ReadPair], cheap: Floats) -> dict[int, Weighed]:
+        """Let the encoder read the pairs that pass the screen and have a text; by place, in order."""
+        on = [i for i, ok in enumerate(self.model.passes(cheap)) if ok and pairs[i].read]
+        if not on:
+            return {}
+        return dict(zip(on, shipped_encoder().weigh(claim_text, [pairs[i].read for i in on]), strict=True))
 
     def _pair(self, asked: ReadClaim, read: ReadPaper) -> ReadPair:
         if not read.sentences:
-            return ReadPair(np.zeros(len(features.NAMES)), (), "")
+            return ReadPair(np.zeros(len(features.NAMES)), (), ())
         align = features.alignment(asked, read, self._rarity)
         scores = self.model.selector.scores(passage.sentence_features(asked, read, align))[:, 0]
         chosen = passage.choose(read, scores)
-        return ReadPair(features.pair_features(asked, read, align), tuple(chosen), passage.passage(read, chosen))
+        return ReadPair(
+            features.pair_features(asked, read, align), tuple(chosen), passage.read_of(read, chosen, scores)
+        )
 
     def _reading(self, paper: Paper) -> ReadPaper:
         key = paper.text_digest
@@ -104,7 +117,7 @@ class LocalJudge:
                 self._read.popitem(last=False)
         return read
 
-    def _assessment(self, paper: Paper, pair: ReadPair, shares: Floats, was_read: bool) -> Assessment:
+    def _assessment(self, paper: Paper, pair: ReadPair, shares: Floats, weighed: Weighed | None) -> Assessment:
         if not pair.chosen:
             return Assessment(
                 stance=Stance.NEUTRAL,
@@ -116,8 +129,10 @@ class LocalJudge:
             )
         leaning = STANCES[1 + int(np.argmax(shares[1:]))]
         p = float(shares[STANCES.index(leaning)])
-        asserting = [s for s in pair.chosen if _asserts(s)]
-        ground = (asserting or list(pair.chosen))[0]
+        was_read = weighed is not None or not self.model.uses_encoder
+        chosen = _by_share(pair, weighed)
+        asserting = [s for s in chosen if _asserts(s)]
+        ground = (asserting or chosen)[0]
         if was_read and asserting and p >= self.model.thresholds[leaning]:
             return Assessment(
                 stance=leaning,
@@ -140,11 +155,18 @@ class LocalJudge:
         )
 
 
-def _encoded(claim_text: str, pairs: Sequence[ReadPair]) -> Floats:
-    logits = shipped_encoder().logits([PairText(claim_text, p.passage) for p in pairs])
-    over: Floats = logits[:, 1:] - logits[:, :1]
-    assert over.shape[1] == len(ENCODER_NAMES)
-    return over
+def _beside(cheap: Floats, weighed: Mapping[int, Weighed]) -> Floats:
+    return np.hstack([cheap, np.array([w.numbers for w in weighed.values()]).reshape(-1, len(ENCODER_NAMES))])
+
+
+def _by_share(pair: ReadPair, weighed: Weighed | None) -> list[ReadSentence]:
+    """Give the chosen sentences, first the one that counted most; without an encoder as they were chosen."""
+    if weighed is None:
+        return list(pair.chosen)
+    counted: Counter[str] = Counter()
+    for read, share in zip(pair.read, weighed.shares.tolist(), strict=True):
+        counted[read.text] += share
+    return sorted(pair.chosen, key=lambda s: -counted[s.sentence.text])
 
 
 def _asserts(read: ReadSentence) -> bool:

@@ -10,15 +10,15 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.judges import features, passage
+from agent.judges import encoder, features, passage
 from agent.judges.features import Floats
 from claims.errors import InputError
 from claims.evidence import Stance
 
 STANCES: Final = (Stance.NEUTRAL, Stance.SUPPORTS, Stance.CONTRADICTS, Stance.QUALIFIES)
 """The order of every array of probabilities here."""
-ENCODER_NAMES: Final = tuple(f"encoder: {s.value}" for s in STANCES[1:])
-"""The encoder's logits over that of neutral, where a model uses the encoder."""
+ENCODER_NAMES: Final = tuple(f"encoder: {name}" for name in encoder.NAMES)
+"""What the encoder says of a pair, where a model uses it."""
 NEVER: Final = 1.01
 """A threshold that no probability reaches: the stance is never given."""
 CLIP: Final = 6.0
@@ -101,4 +101,6 @@ def load_model(overrides: Path | None = None) -> LocalModel:
     known = (features.NAMES, features.NAMES + ENCODER_NAMES)
     if model.stance.names not in known or model.selector.names != passage.NAMES:
         raise InputError(f"model {model.version} was fitted on other features; refit it (`retest judge fit`)")
+    if model.uses_encoder and model.screen is None:
+        raise InputError(f"model {model.version} does not say which pairs its encoder reads; refit it")
     return model

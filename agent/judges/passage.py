@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from agent.judges import cues
+from agent.judges.encoder import Chosen
 from agent.judges.features import Floats, ReadClaim, ReadPaper, ReadSentence, coverage
 from claims.paper import TextField
 
@@ -60,8 +61,10 @@ def choose(paper: ReadPaper, scores: Floats) -> list[ReadSentence]:
     return [paper.sentences[i] for i in best] or list(paper.sentences[:1])
 
 
-def passage(paper: ReadPaper, chosen: list[ReadSentence]) -> str:
-    """Write title and chosen sentences as one text, in their order in the paper."""
-    title = next((s.sentence.text for s in paper.sentences if s.sentence.field is TextField.TITLE), "")
-    body = [s for s in paper.sentences if s in chosen and s.sentence.field is not TextField.TITLE]
-    return " ".join([title.rstrip(".") + ".", *(s.sentence.text for s in body)])
+def read_of(paper: ReadPaper, chosen: list[ReadSentence], scores: Floats) -> tuple[Chosen, ...]:
+    """Give title and chosen sentences, in their order in the paper, with their scores: what the encoder reads."""
+    return tuple(
+        Chosen(s.sentence.text, round(float(score), 4))
+        for s, score in zip(paper.sentences, scores, strict=True)
+        if s in chosen or s.sentence.field is TextField.TITLE
+    )

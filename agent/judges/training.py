@@ -1,12 +1,13 @@
 """Makes what ships with the local judge from labelled claims and the texts they name (a developer's command).
 
-    python -m agent.judges.training passages LABELS.jsonl... --snapshot F... --out PASSAGES.jsonl
-    python -m agent.judges.training fit LABELS.jsonl --snapshot F... [--logits LOGITS.jsonl] --out agent/judges/model
+    python -m agent.judges.training pairs LABELS.jsonl... --snapshot F... --out PAIRS.jsonl
+    python -m agent.judges.training fit LABELS.jsonl --snapshot F... [--encoder FOLDER] --out agent/judges/model
 
-`passages` writes what an encoder is trained on (`python -m lab.judge_training` reads it); `fit` writes `local.json.gz`
+`pairs` writes what the encoder is trained on (`python -m lab.judge_training` reads it); `fit` writes `local.json.gz`
 and `pairs.npz`: numbers only, no text of a paper. Labelled lines are as in the benchmark, with `negation` and
-`paraphrase` beside `text`: a negation swaps supports and contradicts, a paraphrase keeps every label. With `--logits`,
-each training pair must carry logits from an encoder that saw no wording of its claim.
+`paraphrase` beside `text`: a negation swaps supports and contradicts, a paraphrase keeps every label. The encoder in
+`--encoder` must not have been trained on the claims or papers that are fitted on: its numbers would look better than
+they are.
 """
 
 import gzip
@@ -22,10 +23,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from agent.judges import features, fit, passage
+from agent.judges.encoder import Chosen, Encoder, encoder_in
 from agent.judges.features import Floats
 from agent.judges.fit import Pairs
 from agent.judges.local import LocalJudge
-from agent.judges.model import ENCODER_NAMES, NEVER, STANCES, Linear, LocalModel
+from agent.judges.model import ENCODER_NAMES, NEVER, STANCES, Linear, LocalModel, shipped_model
 from agent.judges.terms import shipped_rarity
 from claims.dates import StatedDate
 from claims.evidence import Stance
@@ -34,8 +36,8 @@ from claims.paper import Paper, Source
 WORDINGS: Final = ("text", "negation", "paraphrase")
 WEAK: Final = 0.5
 """Label confidence up to which a label weighs half."""
-SCREENED_SHARE: Final = 0.3
-"""Of training pairs that reach the encoder, chosen so that 300 pairs a second are left on two cores."""
+SCREENED_SHARE: Final = 0.5
+"""Of training pairs that reach the encoder; 660 pairs a second on two idle cores (`tests/benchmarks/judge.py`)."""
 UNSURE_SHARE: Final = 0.15
 """Of training pairs that are marked unsure: what a person may be asked to read."""
 _SWAPPED: Final = {Stance.SUPPORTS: Stance.CONTRADICTS, Stance.CONTRADICTS: Stance.SUPPORTS}
@@ -140,42 +142,36 @@ def bare_model(selector: Linear) -> LocalModel:
     return LocalModel(version="bare", selector=selector, stance=silent, thresholds=never, unsure_from=NEVER)
 
 
-def read_all(rows: Sequence[Row], papers: dict[str, Paper], selector: Linear) -> list[tuple[Row, Floats, str]]:
-    """Give each row whose paper is held with its numbers and its passage, in order."""
+def read_all(
+    rows: Sequence[Row], papers: dict[str, Paper], selector: Linear
+) -> list[tuple[Row, Floats, tuple[Chosen, ...]]]:
+    """Give each row whose paper is held with its numbers and the sentences that tell most, in order."""
     judge = LocalJudge(bare_model(selector), shipped_rarity())
     out = []
     for row in rows:
         if row.paper_id in papers:
             pair = judge.read(row.text, [papers[row.paper_id]])[0]
-            out.append((row, pair.cheap, pair.passage))
+            out.append((row, pair.cheap, pair.read))
     return out
 
 
-def fit_all(
-    rows: Sequence[Row], papers: dict[str, Paper], logits: dict[tuple[str, str, str], list[float]] | None
-) -> tuple[LocalModel, Pairs]:
-    """Fit selector, screen and stances. `logits`: (claim, wording, paper) to four numbers from a left-out encoder."""
+def fit_all(rows: Sequence[Row], papers: dict[str, Paper], encoder: Encoder | None) -> tuple[LocalModel, Pairs]:
+    """Fit selector, screen and stances; with an encoder on the pairs that the screen lets through to it."""
     selector = fit_selector(rows, papers)
     read = read_all(rows, papers, selector)
     claims = {c: i for i, c in enumerate(sorted({r.claim_id for r, _, _ in read}))}
     screen, screen_from = None, 0.0
     names = features.NAMES
-    if logits is not None:
-        cheap = np.stack([n for _, n, _ in read])
-        screen = fit_screen(cheap, [r.stance is not Stance.NEUTRAL for r, _, _ in read])
-        scores = screen.scores(cheap)[:, 0]
+    x = np.stack([n for _, n, _ in read])
+    if encoder is not None:
+        screen = fit_screen(x, [r.stance is not Stance.NEUTRAL for r, _, _ in read])
+        scores = screen.scores(x)[:, 0]
         originals = [s for s, (r, _, _) in zip(scores, read, strict=True) if r.wording == "text"]
         screen_from = round(float(np.quantile(originals, 1 - SCREENED_SHARE)), 4)
-        read = [
-            item
-            for item, s in zip(read, scores, strict=True)
-            if s >= screen_from and (item[0].claim_id, item[0].wording, item[0].paper_id) in logits
-        ]
+        on = [i for i, s in enumerate(scores) if s >= screen_from and read[i][2]]
+        read = [read[i] for i in on]
+        x = np.hstack([x[on], np.stack([encoder.weigh(r.text, [chosen])[0].numbers for r, _, chosen in read])])
         names = features.NAMES + ENCODER_NAMES
-    x = np.stack([n for _, n, _ in read])
-    if logits is not None:
-        raw = np.array([logits[r.claim_id, r.wording, r.paper_id] for r, _, _ in read])
-        x = np.hstack([x, np.round(raw[:, 1:] - raw[:, :1], 4)])
     pairs = Pairs(
         x.astype(np.float32).astype(np.float64),
         np.array([STANCES.index(r.stance) for r, _, _ in read]),
@@ -187,7 +183,7 @@ def fit_all(
     limits = fit.thresholds(shares[pairs.scored], pairs.y[pairs.scored])
     stance = fit.fit_stance(pairs, names)
     stand = np.sort(1 - shares[pairs.scored, 0])
-    unsure_from = round(float(np.quantile(stand, 1 - UNSURE_SHARE / (SCREENED_SHARE if logits else 1.0))), 4)
+    unsure_from = round(float(np.quantile(stand, 1 - UNSURE_SHARE / (SCREENED_SHARE if encoder else 1.0))), 4)
     model = LocalModel(
         version="",
         selector=selector,
@@ -197,7 +193,8 @@ def fit_all(
         thresholds=limits,
         unsure_from=unsure_from,
     )
-    named = hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:8]
+    read_with = encoder.version if encoder else ""
+    named = hashlib.sha256((model.model_dump_json() + read_with).encode()).hexdigest()[:8]
     return model.model_copy(update={"version": f"2-{named}"}), pairs
 
 
@@ -241,19 +238,21 @@ def main(argv: Sequence[str]) -> int:
     rows = [r for f in options[""] for r in rows_of(lines_of(Path(f)))]
     papers = papers_of({r.paper_id for r in rows}, [Path(f) for f in options["--snapshot"]])
     out = Path(options["--out"][0])
-    if command == "passages":
-        selector = fit_selector(rows, papers)
+    if command == "pairs":
+        selector = shipped_model().selector
         with out.open("w", encoding="utf-8") as lines:
-            for row, _, text in read_all(rows, papers, selector):
+            for row, _, chosen in read_all(rows, papers, selector):
                 made = {"claim_id": row.claim_id, "wording": row.wording, "paper_id": row.paper_id}
-                said = {"claim": row.text, "passage": text, "stance": row.stance.value, "weight": row.weight}
+                said = {
+                    "claim": row.text,
+                    "sentences": [c.text for c in chosen],
+                    "stance": row.stance.value,
+                    "weight": row.weight,
+                }
                 lines.write(json.dumps(made | said) + "\n")
         return 0
-    logits = None
-    if "--logits" in options:
-        raw = [json.loads(x) for x in Path(options["--logits"][0]).read_text(encoding="utf-8").splitlines()]
-        logits = {(r["claim_id"], r["wording"], r["paper_id"]): r["logits"] for r in raw}
-    model, pairs = fit_all(rows, papers, logits)
+    encoder = encoder_in(Path(options["--encoder"][0])) if "--encoder" in options else None
+    model, pairs = fit_all(rows, papers, encoder)
     save(model, pairs, out)
     shares = fit.left_out(pairs, model.stance.names)
     figures = fit.scored("likeliest stance, left-out claims", pairs, shares.argmax(axis=1))

@@ -20,13 +20,13 @@ from agent.judges.fit import Pairs
 from agent.judges.local import LocalJudge, local_judge
 from agent.judges.metrics import Figures
 from agent.judges.model import STANCES
-from agent.judges.training import papers_of
 from agent.sources.source import LookedUp
 from claims.claim import Claim
 from claims.dates import StatedDate
 from claims.evidence import Assessment, Stance
 from claims.paper import Paper
 from claims.verdict import decide
+from tests.benchmarks.peers import shared_papers
 from tests.benchmarks.rows import SHARED, SNAPSHOTS, Row
 
 DEV = SHARED / "bench" / "dev.jsonl"
@@ -136,7 +136,7 @@ def read() -> tuple[list[str], Shelf] | None:
         return None
     lines = DEV.read_text(encoding="utf-8").splitlines()
     ids = {e["arxiv_id"] for raw in map(json.loads, lines) for e in raw["evidence"]}
-    return lines, Shelf(papers_of(ids, SNAPSHOTS))
+    return lines, Shelf({p.id: p for p in shared_papers() if p.id in ids})
 
 
 class Speed(NamedTuple):

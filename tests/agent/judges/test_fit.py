@@ -81,7 +81,7 @@ def test_a_persons_labels_move_the_judge_towards_them() -> None:
 
     def share(model) -> float:
         judge = LocalJudge(model, shipped_rarity())
-        x = judge.numbers(claim.text, judge.read(claim.text, papers))
+        _, x = judge.numbers(claim.text, judge.read(claim.text, papers))
         return float(model.probabilities(x)[:, STANCES.index(Stance.CONTRADICTS)].mean())
 
     assert share(after.model) > share(before.model)

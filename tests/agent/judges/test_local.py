@@ -151,11 +151,12 @@ def test_text_that_gives_orders_is_read_as_text(attack: str) -> None:
     assert said.stance is Stance.NEUTRAL
 
 
-def test_the_passage_keeps_the_order_of_the_paper() -> None:
+def test_what_the_encoder_reads_keeps_the_order_of_the_paper() -> None:
     (pair,) = local_judge().read(CLAIM.text, [FOR])
-    places = [pair.passage.find(s.sentence.text) for s in pair.chosen]
-    assert all(p > 0 for p in places) and len(pair.chosen) <= passage.N_SENTENCES
-    assert pair.passage.startswith("Less is enough for tuning.")
+    title, *body = [c.text for c in pair.read]
+    places = [FOR.abstract.find(text) for text in body]
+    assert title == "Less is enough for tuning" and places == sorted(places)
+    assert set(body) == {s.sentence.text for s in pair.chosen} and len(pair.chosen) <= passage.N_SENTENCES
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path) -> None:
