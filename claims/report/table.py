@@ -12,7 +12,7 @@ COLUMNS = (
     "claim_id claim asserted_on verdict as_of evidence_id kind date stance counted why_not_counted unsure leaning "
     "confidence judge judge_version paper_id title authors withdrawn source quote whose_words explanation "
     "experiment_id protocol profile outcome effect low high coverage n_seeds smallest_effect interval_method "
-    "revised_on stance_before"
+    "revised_on stance_before stand_chance leaning_chance"
 ).split()
 """The header line."""
 
@@ -76,6 +76,8 @@ def _cells(row: Row) -> dict[str, object]:
             "explanation": e.assessment.explanation,
             "revised_on": e.revised.on if e.revised else "",
             "stance_before": e.revised.was if e.revised else "",
+            "stand_chance": _chance(e.assessment.stand_chance),
+            "leaning_chance": _chance(e.assessment.leaning_chance),
         }
         if row.paper is not None:
             cells |= {"paper_id": row.paper.id, "title": row.paper.title, "authors": "; ".join(row.paper.authors)}
@@ -100,3 +102,8 @@ def _cells(row: Row) -> dict[str, object]:
                 "interval_method": e.estimate.method,
             }
     return cells
+
+
+def _chance(chance: float | None) -> float | str:
+    """Write what an unsure judge thinks likely; an empty cell where it gave no figure."""
+    return "" if chance is None else round(chance, 4)

@@ -193,7 +193,9 @@ def test_what_an_unsure_judge_leans_to_stands_beside_the_chance_that_the_paper_t
         assert "chance that it takes a stand: about 35 %, that it contradicts: about 20 %" in text
         assert re.search(r"chance that it takes a stand: about 15 %(?!,)", text), "no figure, none printed"
         assert "about 65 %" not in text
-    assert ",yes,contradicts,0.65," in render(source, "csv")
+    rows = {r["paper_id"]: r for r in read_csv(render(source, "csv"))}
+    says = [[rows[p.id][c] for c in ("unsure", "leaning", "stand_chance", "leaning_chance")] for p in (likely, rare)]
+    assert says == [["yes", "contradicts", "0.35", "0.2"], ["yes", "contradicts", "0.15", ""]]
 
 
 def test_papers_that_could_not_be_judged_are_told_apart_from_silent_ones() -> None:
