@@ -136,6 +136,17 @@ def taken_back(*, person: str, on: date) -> Assessment:
     )
 
 
+def held_before(own: Sequence[Assessment], *, person: str, on: date) -> Assessment:
+    """Give what holds again when a person takes back the last of their words on a paper: the one before it, or none.
+
+    own: the person's words on this paper, oldest first. Raises InputError when there is none to take back.
+    """
+    if not own or own[-1].could_not_judge:
+        raise InputError(f"{person} holds no stance on this paper that could be taken back")
+    earlier = own[-2:-1]
+    return earlier[0] if earlier and not earlier[0].could_not_judge else taken_back(person=person, on=on)
+
+
 def _entropy(paper: Paper, assessment: Assessment) -> float:
     if assessment.unsure and not assessment.confidence:
         return 1.0 if paper.abstract or paper.finding else 0.0

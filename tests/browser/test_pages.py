@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from claims.evidence import JudgeName, PaperEvidence
+from claims.evidence import JudgeName, PaperEvidence, Stance
 from claims.store import Store
 from tests.browser.conftest import House
 from tests.browser.house import CLAIM, HOSTILE_CLAIM, RUNNING, serving
@@ -206,20 +206,37 @@ def test_a_document_that_is_none_is_refused_with_a_reason(browse: Callable[..., 
     assert page.get_by_role("button", name=re.compile("^Hold")).count() == 0
 
 
-def test_a_person_weighs_a_paper_and_the_claim_is_decided_again(browse: Callable[..., Page], house: House) -> None:
+def test_a_person_weighs_a_paper_takes_it_back_and_weighs_it_again(browse: Callable[..., Page], house: House) -> None:
+    def said() -> tuple[PaperEvidence, list[PaperEvidence]]:
+        with Store.open(house.url) as store:
+            (held,) = (e for e in store.evidence(HOSTILE_CLAIM) if isinstance(e, PaperEvidence))
+            everything = store.evidence(HOSTILE_CLAIM, everything=True)
+        return held, [e for e in everything if isinstance(e, PaperEvidence)]
+
     page = browse(f"/claims/{HOSTILE_CLAIM}", java_script_enabled=False)
     expect(page.locator(".ruling .badge")).to_have_text("contested")
     follow(page.get_by_role("link", name="Judge papers"))
-    page.get_by_label(re.compile("^neutral")).check()
-    page.get_by_label("Why").fill("it only mentions it <b>")
+    page.get_by_label(re.compile("^qualifies")).check()
+    page.get_by_label("Why").fill("on one model only <b>")
     page.get_by_label("Your name").fill("Ada")
     follow(page.get_by_role("button", name="Keep it"))
+    expect(page.get_by_role("status")).to_contain_text("Kept: qualifies")
     assert "No pair is left to weigh" in page.locator("main").inner_text()
-    with Store.open(house.url) as store:
-        (held,) = (e for e in store.evidence(HOSTILE_CLAIM) if isinstance(e, PaperEvidence))
+    held, _ = said()
     assert (held.assessment.judge.name, held.assessment.judge.version) == (JudgeName.PERSON, "Ada")
+
+    follow(page.get_by_role("button", name="Take it back"))
+    assert page.get_by_role("button", name="Take it back").count() == 0
+    held, everything = said()
+    assert held.assessment.judge.name is not JudgeName.PERSON, "what the machine said holds again"
+    assert sum(e.assessment.judge.name is JudgeName.PERSON for e in everything) == 2, "history keeps both words"
+
+    expect(page.get_by_label("Your name")).to_have_value("Ada")
+    page.get_by_label(re.compile("^supports")).check()
+    follow(page.get_by_role("button", name="Keep it"))
+    assert said()[0].stance is Stance.SUPPORTS
     follow(page.get_by_role("link", name="Back to the claim"))
-    expect(page.locator(".ruling .badge")).to_have_text("untested")
+    expect(page.locator(".ruling .badge")).to_have_text("stands")
 
 
 def test_an_experiment_that_waits_is_declined(browse: Callable[..., Page], house: House) -> None:

@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from agent.judges.person import answer, worth_asking
+from agent.judges.person import answer, held_before, worth_asking
 from agent.web.door import ClockDep, StoreDep
 from agent.web.render import page
 from claims.claim import Claim
 from claims.errors import InputError, NotHeld
-from claims.evidence import PaperEvidence, Stance
+from claims.evidence import Assessment, JudgeName, PaperEvidence, Stance
 from claims.report.view import CONTEXT, Row
 from claims.store import Store
 from claims.verdict import decide
@@ -25,8 +25,8 @@ MAX_REASON = 1000
 
 
 @router.get("/claims/{claim_id}/judge")
-def ask(request: Request, claim_id: str, store: StoreDep, skip: int = 0, by: str = "") -> HTMLResponse:
-    """Show the next paper to weigh."""
+def ask(request: Request, claim_id: str, store: StoreDep, skip: int = 0, by: str = "", kept: str = "") -> HTMLResponse:
+    """Show the next paper to weigh, and what was just kept of the one before it."""
     claim = store.claim(claim_id)
     rows = _rows(claim, store)
     skip = min(max(0, skip), len(rows))
@@ -39,6 +39,7 @@ def ask(request: Request, claim_id: str, store: StoreDep, skip: int = 0, by: str
         left=len(rows) - skip,
         skip=skip,
         by=by[:80] or getattr(request.state, "user", None) or "",
+        kept=_kept(claim, store, kept, by),
         verdict=held[-1].verdict if held else None,
         stances=list(Stance),
         context=CONTEXT,
@@ -51,6 +52,42 @@ def _rows(claim: Claim, store: Store) -> list[Row]:
     kept = [e for e in judged.values() if e.paper_id in papers]
     asked = worth_asking([papers[e.paper_id] for e in kept], [e.assessment for e in kept], limit=SHOWN)
     return [Row(judged[q.paper.id], q.paper, q.proposed.stance, counted=False, claim=claim.text) for q in asked]
+
+
+def _kept(claim: Claim, store: Store, paper_id: str, by: str) -> Row | None:
+    """Give this person's stance on a paper, when it is the one that holds."""
+    for e in store.evidence(claim.id) if paper_id else ():
+        if isinstance(e, PaperEvidence) and e.paper_id == paper_id and _said_by(e.assessment, by):
+            return Row(e, store.papers([paper_id]).get(paper_id), e.stance, counted=True, claim=claim.text)
+    return None
+
+
+def _said_by(said: Assessment, person: str) -> bool:
+    return said.judge.name is JudgeName.PERSON and said.judge.version == person
+
+
+def _next(claim: Claim, skip: int, name: str, **also: str) -> Response:
+    where = urlencode({"skip": max(0, skip), "by": name} | also)
+    return RedirectResponse(f"/claims/{claim.id}/judge?{where}", 303)
+
+
+@router.post("/claims/{claim_id}/judge/back")
+def take_back(
+    claim_id: str,
+    store: StoreDep,
+    clock: ClockDep,
+    paper_id: Annotated[str, Form(max_length=40)],
+    by: Annotated[str, Form(max_length=80)],
+    skip: Annotated[int, Form()] = 0,
+) -> Response:
+    """Take a person's last word on a paper back, decide the claim again, and lead to the pairs."""
+    claim, name, now = store.claim(claim_id), " ".join(by.split()), clock.now()
+    said = [e for e in store.evidence(claim.id, everything=True) if isinstance(e, PaperEvidence)]
+    own = [e.assessment for e in said if e.paper_id == paper_id and _said_by(e.assessment, name)]
+    instead = held_before(own, person=name, on=now.date())
+    store.add_evidence([PaperEvidence.of(claim.id, store.paper(paper_id), instead, now)])
+    store.record_verdict(decide(claim, store.evidence(claim.id, superseded=True), now.date()))
+    return _next(claim, skip, name)
 
 
 @router.post("/claims/{claim_id}/judge")
@@ -86,5 +123,4 @@ def weigh(
     store.add_evidence([PaperEvidence.of(claim.id, paper, assessment, now)])
     store.record_verdict(decide(claim, store.evidence(claim.id, superseded=True), now.date()))
     # The next most telling pair moved up to where this one was.
-    name = " ".join(by.split())
-    return RedirectResponse(f"/claims/{claim.id}/judge?{urlencode({'skip': max(0, skip), 'by': name})}", 303)
+    return _next(claim, skip, " ".join(by.split()), kept=paper.id)

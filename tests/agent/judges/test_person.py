@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.judges.person import KEYS, answer, numbered, weighed_by, words_of, worth_asking
+from agent.judges.person import KEYS, answer, held_before, numbered, taken_back, weighed_by, words_of, worth_asking
 from claims.errors import InputError, QuoteMismatch
 from claims.evidence import Assessment, JudgeName, Stance
 from claims.paper import TextField
@@ -60,6 +60,17 @@ def test_a_pair_that_no_judge_could_judge_is_asked_first_where_there_is_a_text_t
     asked = worth_asking(papers, assessed)
     assert [q.paper.id for q in asked] == ["2401.00001", "2401.00002", "2401.00003"]
     assert [q.worth for q in asked] == [1.0, 1.0, 0.0]
+
+
+def test_taking_back_brings_the_persons_earlier_word_or_none_and_never_takes_back_nothing() -> None:
+    first, second = (answer(a_paper(), s, person="Ada", reason="", on=DAY) for s in (Stance.SUPPORTS, Stance.NEUTRAL))
+    none = taken_back(person="Ada", on=DAY)
+    assert held_before([first, second], person="Ada", on=DAY) == first
+    assert held_before([first], person="Ada", on=DAY) == none
+    assert held_before([first, none, second], person="Ada", on=DAY) == none, "what was taken back stays so"
+    for own in ([], [first, none]):
+        with pytest.raises(InputError, match="Ada holds no stance"):
+            held_before(own, person="Ada", on=DAY)
 
 
 def test_a_person_names_a_sentence_by_the_number_that_it_is_shown_with() -> None:
