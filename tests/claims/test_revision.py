@@ -144,7 +144,7 @@ def test_show_and_report_tell_the_stance_before_a_revision_and_date_the_new_one_
     assert view.since == V2
     assert [r.evidence.id for r in view.recent] == [dossier.evidence[0].id]
     show_dossier(dossier)
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())  # lines break where the terminal ends
     assert f"{V1}, revised {V2}" in shown
     assert f"was: supports, in the text of version 1 ({before.id})" in shown
     whole = InquiryDossier(inquiry=None, claims=(dossier,), as_of=NOON, generated_at=NOON)
@@ -161,7 +161,7 @@ def test_show_marks_a_withdrawn_paper_and_a_withdrawn_ground(
     dossier = revised.dossier(CLAIM.id)
     grounded = a_grounding(claim_id=CLAIM.id, paper_id=version(2).id)
     show_dossier(dossier.model_copy(update={"groundings": (grounded,)}))
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())  # lines break where the terminal ends
     assert "does not count: the paper was withdrawn: “the proof is wrong”" in shown
     assert f"its ground arXiv:{version(2).id}, {version(2).title}: the paper was withdrawn" in shown
 
