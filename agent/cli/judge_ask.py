@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from agent.cli.output import console, plain
-from agent.judges.person import KEYS, Question, answer, numbered, suggested, taken_back, words_of
+from agent.judges.person import KEYS, Question, answer, held_before, numbered, suggested, words_of
 from claims.errors import QuoteMismatch
 from claims.evidence import Assessment, JudgeName, PaperEvidence, Stance
 
@@ -67,8 +67,8 @@ class Sitting:
             words=words or None,
             proposed=earlier,
         )
-        was_own = earlier.judge == assessment.judge
-        instead = earlier if was_own else taken_back(person=self._person, on=on)
+        own = [earlier, assessment] if earlier.judge == assessment.judge else [assessment]
+        instead = held_before(own, person=self._person, on=on)
         self._said.append(_Said(at, self._store_one(question.paper, assessment), instead))
 
     def take_back(self, questions: Sequence[Question]) -> int | None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -48,7 +48,7 @@ NAMES: Final = (
     "contradicts over neutral",
     "qualifies over neutral",
 )
-"""What `Encoder.scores` gives of a pair: three scores of its sentences, then the log odds that they make."""
+"""What `Encoder.weigh` gives of a pair: three scores of its sentences, then the log odds that they make."""
 FAR: Final = 12.0
 """Log odds beyond which nothing more is told: a probability within one in 160,000 of certain."""
 
@@ -150,11 +150,13 @@ def _log_chance(score: float) -> float:
     return float(-np.logaddexp(0.0, -score))
 
 
-def open_encoder(model: bytes, tokenizer: str) -> Encoder:
-    """Make an encoder of an ONNX model's bytes and a tokenizer's JSON; about a quarter of a second."""
+def encoder_in(folder: Traversable) -> Encoder:
+    """Open what the training command wrote to a folder; about a quarter of a second."""
     import onnxruntime
     from tokenizers import Tokenizer
 
+    model = folder.joinpath("encoder.onnx").read_bytes()
+    tokenizer = folder.joinpath("tokenizer.json").read_text(encoding="utf-8")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -166,17 +168,7 @@ def open_encoder(model: bytes, tokenizer: str) -> Encoder:
     return Encoder(session, words, hashlib.sha256(model + tokenizer.encode()).hexdigest()[:8])
 
 
-def encoder_in(folder: Path) -> Encoder:
-    """Open what the training command wrote to a folder."""
-    return open_encoder(
-        folder.joinpath("encoder.onnx").read_bytes(), folder.joinpath("tokenizer.json").read_text(encoding="utf-8")
-    )
-
-
 @lru_cache(maxsize=1)
 def shipped_encoder() -> Encoder:
     """Open the encoder that lies beside the model, and keep it."""
-    folder = files("agent.judges").joinpath("model")
-    return open_encoder(
-        folder.joinpath("encoder.onnx").read_bytes(), folder.joinpath("tokenizer.json").read_text(encoding="utf-8")
-    )
+    return encoder_in(files("agent.judges").joinpath("model"))

@@ -66,6 +66,12 @@ def _said_by(said: Assessment, person: str) -> bool:
     return said.judge.name is JudgeName.PERSON and said.judge.version == person
 
 
+def _keep(claim: Claim, store: Store, said: PaperEvidence) -> None:
+    """Keep a person's word, and decide the claim again."""
+    store.add_evidence([said])
+    store.record_verdict(decide(claim, store.evidence(claim.id, superseded=True), said.judged_at.date()))
+
+
 def _next(claim: Claim, skip: int, name: str, **also: str) -> Response:
     where = urlencode({"skip": max(0, skip), "by": name} | also)
     return RedirectResponse(f"/claims/{claim.id}/judge?{where}", 303)
@@ -85,8 +91,7 @@ def take_back(
     said = [e for e in store.evidence(claim.id, everything=True) if isinstance(e, PaperEvidence)]
     own = [e.assessment for e in said if e.paper_id == paper_id and _said_by(e.assessment, name)]
     instead = held_before(own, person=name, on=now.date())
-    store.add_evidence([PaperEvidence.of(claim.id, store.paper(paper_id), instead, now)])
-    store.record_verdict(decide(claim, store.evidence(claim.id, superseded=True), now.date()))
+    _keep(claim, store, PaperEvidence.of(claim.id, store.paper(paper_id), instead, now))
     return _next(claim, skip, name)
 
 
@@ -120,7 +125,6 @@ def weigh(
         words=words.strip() or None,
         proposed=held[paper_id].assessment,
     )
-    store.add_evidence([PaperEvidence.of(claim.id, paper, assessment, now)])
-    store.record_verdict(decide(claim, store.evidence(claim.id, superseded=True), now.date()))
+    _keep(claim, store, PaperEvidence.of(claim.id, paper, assessment, now))
     # The next most telling pair moved up to where this one was.
     return _next(claim, skip, " ".join(by.split()), kept=paper.id)
