@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -169,7 +170,8 @@ class PaperIndex:
         """Note how far the index has seen its table. Call it after the commit that made it so."""
         self._mark = mark
         if self.folder is not None:
-            fresh = self.folder / f"seen.{os.getpid()}"
+            # A name of its own for each thread: the claims of one run look at the mirror side by side.
+            fresh = self.folder / f"seen.{os.getpid()}.{threading.get_ident()}"
             fresh.write_text(mark or "")
             fresh.replace(self.folder / "seen")
 

@@ -335,3 +335,17 @@ def test_what_a_killed_writer_did_not_commit_is_gone_and_its_lock_with_it(tmp_pa
     assert index.count() == 1 and index.stale_because is None
     index.add([a_paper("2401.00002")])
     assert index.count() == 2
+
+
+def test_many_threads_note_how_far_one_index_has_seen_and_none_stumbles_over_another(tmp_path) -> None:
+    index = PaperIndex.open(tmp_path / "index")
+    marks = [f"2026-08-{day:02}" for day in range(1, 9)]
+
+    def note(mark: str) -> None:
+        for _ in range(100):
+            index.set_mark(mark)
+
+    with ThreadPoolExecutor(len(marks)) as pool:
+        list(pool.map(note, marks))
+    assert PaperIndex.open(tmp_path / "index").mark() in marks
+    assert [f.name for f in index.folder.iterdir() if f.name.startswith("seen")] == ["seen"], "nothing is left behind"
