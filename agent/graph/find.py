@@ -1,6 +1,6 @@
 """The first nodes of a claim's thread: ground its anchors, plan the questions, ask the sources, screen the answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from langgraph.types import Send
@@ -12,6 +12,7 @@ from agent.graph.state import Ask, Ranked, State
 from agent.grounding import ground_claim
 from agent.queries import plan_queries
 from agent.sources.source import PaperSource
+from agent.word_vectors import shipped_word_vectors
 from claims.claim import Anchor, Claim
 from claims.errors import CouldNotLook
 from claims.grounding import Grounding
@@ -156,13 +157,27 @@ def screen(state: State, parts: Parts) -> dict[str, object]:
     parts.enter("screen", state["claim_id"])
     claim = parts.store.claim(state["claim_id"])
     as_of = date.fromisoformat(state["job"]["as_of"])
-    ranked = fuse(RankedAnswer(answer["ids"], answer["weight"]) for answer in state["found"])
-    held = parts.store.papers(ranked)
+    held = parts.store.papers({one for answer in state["found"] for one in answer["ids"]})
+    ranked = _fused(claim, state["found"], held, parts)
     fit = [i for i in ranked if i in held and may_count(claim, held[i], as_of)]
     keep = fit[: state["job"]["papers_per_claim"]]
     batches = [keep[i : i + SCREEN_BATCH] for i in range(0, len(keep), SCREEN_BATCH)]
     parts.watch(Step(claim.id, "screen", f"{len(keep)} of {len(ranked)} papers to weigh"))
     return {"found": None, "batches": batches, "n_found": len(ranked)}
+
+
+def _fused(claim: Claim, answers: Sequence[Ranked], held: Mapping[str, Paper], parts: Parts) -> list[str]:
+    """Give the ids of all answers, best first.
+
+    A source's own claim search has weighed how near its papers are. What planned questions bring comes with ranks
+    alone: their papers are put in order by ranks and nearness before they count beside it.
+    """
+    weighed = [RankedAnswer(a["ids"], a["weight"]) for a in answers if Source(a["source"]) in parts.claim_search]
+    by_rank = [RankedAnswer(a["ids"], a["weight"]) for a in answers if Source(a["source"]) not in parts.claim_search]
+    papers = [held[one] for one in dict.fromkeys(one for a in by_rank for one in a.ids) if one in held]
+    near = shipped_word_vectors().nearness(claim, grounded_anchors(claim, parts), papers)
+    planned = fuse(by_rank, dict(zip((paper.id for paper in papers), near, strict=True)))
+    return fuse([*weighed, RankedAnswer(planned, WHOLE_CLAIM_WEIGHT)])
 
 
 def may_count(claim: Claim, paper: Paper, as_of: date) -> bool:

@@ -1,6 +1,7 @@
 """Why a claim stands where it stands: which papers matched and how well, why each stance, why this verdict."""
 
 from datetime import date, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from agent.graph.find import grounded_anchors
@@ -57,10 +58,12 @@ def explain(claim: Claim, parts: Parts, index: PaperIndex, until: date, *, limit
         MirrorSource(store, index).ready()
         since = claim.asserted_on.end + timedelta(days=1)
         anchors = grounded_anchors(claim, parts)
-        n = limit + BEYOND
-        found = retrieve(claim, index, since=since, until=until, limit=n, anchors=anchors, texts=store.papers)
-        enough = near(found, limit)
-        hits = [(hit.paper_id, hit.score) for n, hit in enumerate(found) if n < limit or hit.score >= enough]
+        search = partial(retrieve, claim, index, since=since, until=until, anchors=anchors, texts=store.papers)
+        best = search(limit=limit)
+        by_words = search(limit=limit + BEYOND, reorder=False)  # what `NEAR` is a share of
+        enough, in_order = near(by_words, limit), {hit.paper_id for hit in best}
+        more = [hit for hit in by_words if hit.score >= enough and hit.paper_id not in in_order]
+        hits = [(hit.paper_id, hit.score) for hit in (*best, *more[:BEYOND])]
     except CouldNotLook as exc:
         why_not = exc.why
     papers = store.papers([*(id for id, _ in hits), *held])

@@ -18,6 +18,27 @@ def test_a_heavier_answer_counts_for_more() -> None:
     assert fuse([RankedAnswer(["a"]), RankedAnswer(["b"], 2.0)]) == ["b", "a"]
 
 
+def test_a_nearer_paper_passes_others_that_rank_alike_and_not_one_that_ranks_far_ahead() -> None:
+    ranked = [RankedAnswer(["first", "second", "third", "fourth"]), RankedAnswer(["first"], 9.0)]
+    assert fuse(ranked, {"first": 0.4, "second": 0.1, "third": 0.1, "fourth": 0.6}) == [
+        "first",
+        "fourth",
+        "second",
+        "third",
+    ]
+
+
+def test_an_id_whose_nearness_is_not_known_is_as_near_as_the_mean() -> None:
+    ranked = [RankedAnswer([one]) for one in ("far", "near", "unknown")]
+    assert fuse(ranked, {"near": 0.9, "far": 0.1}) == ["near", "unknown", "far"]
+    assert fuse(ranked, {}) == fuse(ranked)
+
+
+def test_equal_nearness_leaves_the_order_of_the_ranks() -> None:
+    answers = [RankedAnswer(["a", "b"]), RankedAnswer(["b", "c"])]
+    assert fuse(answers, dict.fromkeys("abc", 0.3)) == fuse(answers)
+
+
 def test_an_id_named_twice_by_one_answer_counts_once() -> None:
     assert fuse([RankedAnswer(["a", "b", "b", "b"])]) == ["a", "b"]
 

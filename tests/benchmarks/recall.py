@@ -6,8 +6,9 @@ Both shared snapshots, 128,140 papers; only papers after the claim's month and, 
 Recall is over papers that a reader labelled as taking a stand (supports, qualifies, contradicts); an unlabelled paper
 is not known to be beside the point, so precision cannot be had. The training claims' evidence was itself found by
 full-text search, which flatters every row of theirs. `retrieve` and `planned questions` know the claim's anchor paper,
-as a document's claim does; the rows without it say what is left when it names none. `--dense` adds `retrieve` with a
-sentence encoder (hub id or folder), run in this process; vectors are kept beside the index.
+as a document's claim does; the rows without it say what is left when it names none. `50 of each` is what the live API
+is asked for, answered by this index. `--dense` adds `retrieve` with a sentence encoder (hub id or folder), run in this
+process; vectors are kept beside the index.
 """
 
 import argparse
@@ -24,8 +25,10 @@ from typing import Any, NamedTuple
 
 from agent.dense import Nearness
 from agent.fusion import RankedAnswer, fuse
+from agent.graph.find import PER_LIVE_QUESTION
 from agent.queries import plan_queries
 from agent.retrieval import Dense, retrieve
+from agent.word_vectors import shipped_word_vectors
 from claims.claim import Anchor, Claim
 from claims.dates import StatedDate
 from claims.paper import Paper
@@ -120,13 +123,18 @@ def searches(index: PaperIndex, held: Mapping[str, Paper], dense: Dense | None =
     def own_words(one: Labelled) -> list[str]:
         return [h.paper_id for h in index.search(one.claim.text, since=one.since, until=one.until, limit=limit)]
 
-    def planned(one: Labelled, rests_on: Sequence[Paper]) -> list[str]:
-        return fuse(
+    def planned(one: Labelled, rests_on: Sequence[Paper], n: int = limit, near: bool = False) -> list[str]:
+        answers = [
             RankedAnswer(
-                [h.paper_id for h in index.search(q.text, since=one.since, until=one.until, limit=limit)], q.weight
+                [h.paper_id for h in index.search(q.text, since=one.since, until=one.until, limit=n)], q.weight
             )
             for q in plan_queries(one.claim, rests_on)
-        )
+        ]
+        if not near:
+            return fuse(answers)
+        found = [held[i] for i in dict.fromkeys(i for answer in answers for i in answer.ids)]
+        nearness = shipped_word_vectors().nearness(one.claim, rests_on, found)
+        return fuse(answers, dict(zip((paper.id for paper in found), nearness, strict=True)))
 
     def weighted(one: Labelled, rests_on: Sequence[Paper], dense: Dense | None = None) -> list[str]:
         hits = retrieve(
@@ -149,6 +157,9 @@ def searches(index: PaperIndex, held: Mapping[str, Paper], dense: Dense | None =
         "own words, one query": own_words,
         "planned questions, no anchor": lambda one: planned(one, ()),
         "planned questions": lambda one: planned(one, anchors(one)),
+        "50 of each, ranks alone": lambda one: planned(one, anchors(one), PER_LIVE_QUESTION),
+        "50 of each, and nearness": lambda one: planned(one, anchors(one), PER_LIVE_QUESTION, near=True),
+        "50 of each, nearness, no anchor": lambda one: planned(one, (), PER_LIVE_QUESTION, near=True),
         "retrieve, no anchor": lambda one: weighted(one, ()),
         "retrieve": lambda one: weighted(one, anchors(one)),
         **with_vectors,
@@ -169,8 +180,18 @@ def table(name: str, claims: Sequence[Labelled], compared: Mapping[str, Search])
 
 def latency(claims: Sequence[Labelled], index: PaperIndex, held: Read) -> list[Row]:
     """Time a claim's whole plan in the mirror, texts read from the store, and one search of its own words."""
-    took: dict[str, list[float]] = {"a claim's whole plan, p50": [], "one search, 50 best, p50": []}
+    took: dict[str, list[float]] = {
+        "a claim's whole plan, p50": [],
+        "one search, 50 best, p50": [],
+        "a whole plan, papers not read before, p50": [],
+    }
     work: list[float] = []
+    for one in claims:  # warms the machine's file cache, and nothing of this process
+        held(
+            [hit.paper_id for hit in index.search(one.claim.text, since=one.since, until=one.until, limit=max(DEPTHS))]
+        )
+    shipped_word_vectors.cache_clear()
+    shipped_word_vectors()
     for turn in range(3):
         for one in claims:
             rests_on = list(held([a.arxiv_id for a in one.claim.anchors if a.arxiv_id]).values())
@@ -184,14 +205,15 @@ def latency(claims: Sequence[Labelled], index: PaperIndex, held: Read) -> list[R
                 texts=lambda ids: held(list(ids)),
             )
             between = time.perf_counter()
-            if turn:  # the first turn warms the caches
-                took["a claim's whole plan, p50"].append((between - started) * 1000)
+            name = "a claim's whole plan, p50" if turn else "a whole plan, papers not read before, p50"
+            took[name].append((between - started) * 1000)
+            if turn:
                 work.append((time.process_time() - worked) * 1000)
             between = time.perf_counter()
             index.search(one.claim.text, since=one.since, until=one.until, limit=50)
             if turn:
                 took["one search, 50 best, p50"].append((time.perf_counter() - between) * 1000)
-    targets = ("p50 <= 50 ms", "p50 <= 5 ms")
+    targets = ("p50 <= 50 ms", "p50 <= 5 ms", "")
     rows = [
         Row(what, statistics.median(t), "ms", len(t), target, f"p95 {statistics.quantiles(t, n=20)[-1]:.1f} ms")
         for (what, t), target in zip(took.items(), targets, strict=True)
