@@ -4,7 +4,8 @@ The first question weighs the claim's words, other names for its subject, and th
 best answers then lend their own words to a second question (pseudo-relevance feedback, as RM3 does: Abdul-Jaleel et
 al. 2004), which reaches papers that share none of the claim's. Last, the head of the answer is put in order by how near
 its texts are by word vectors, with a small bonus for abstracts that say what they found over those that only propose a
-method: only the former can take a stand. Constants are shared by all claims; `tests/benchmarks/recall.py` prints what they give.
+method: only the former can take a stand. Constants are shared by all claims; `tests/benchmarks/recall.py` prints what
+they give.
 """
 
 import math

@@ -106,9 +106,9 @@ def test_half_a_surrogate_in_a_text_is_sent_as_a_question_mark(tmp_path: Path) -
 def mirror(tmp_path: Path) -> Iterator[tuple[Store, MirrorSource]]:
     """A mirror in which the words' favourite speaks of the weather, and what the encoder prefers of far things."""
     with Store.open(f"sqlite:///{tmp_path / 's.sqlite3'}", clock=FrozenClock(NOON)) as store:
-        filler = [paper(n, f"Balloons {n}", "adapters of rain") for n in range(10, 16)]
+        filler = [paper(n, f"Balloons {n}", "adapters of rain, proteins, oceans, galaxies") for n in range(10, 16)]
         words = paper(1, "Adapters, no, adapters", "We find adapters: no tuning, continual, weather, rain.")
-        matter = paper(2, "LoRA", "We find adapters: lost, erased planets of proteins, genes.")
+        matter = paper(2, "LoRA", "We find adapters: lost, erased galaxies, proteins, planets, oceans.")
         store.put_papers([*filler, words, matter])
         source = MirrorSource(store, PaperIndex.open(tmp_path / "index"))
         yield store, source
