@@ -14,6 +14,8 @@ import numpy.typing as npt
 from agent.judges import cues
 from agent.judges.sentences import Sentence, sentences
 from agent.judges.terms import Rarity, stems
+from agent.word_vectors import DIGITS, shipped_word_vectors
+from agent.word_vectors import Floats as Vectors
 from claims.paper import Paper, TextField
 
 Floats = npt.NDArray[np.float64]
@@ -36,6 +38,8 @@ class ReadPaper(NamedTuple):
 
     sentences: tuple[ReadSentence, ...]
     terms: frozenset[str]
+    vectors: Vectors
+    """(sentences + 1, width): by word vectors, each sentence and the whole text last"""
 
 
 class ReadClaim(NamedTuple):
@@ -47,6 +51,8 @@ class ReadClaim(NamedTuple):
     total: float
     cues: tuple[int, ...]
     direction: float
+    vector: Vectors
+    """(width,)"""
 
 
 def read_paper(paper: Paper) -> ReadPaper:
@@ -59,14 +65,17 @@ def read_paper(paper: Paper) -> ReadPaper:
         place = seen[s.field] / max(1, last[s.field] - 1)
         seen[s.field] += 1
         out.append(ReadSentence(s, frozenset(stems(s.text)), cues.count(s.text), cues.direction(s.text), place))
-    return ReadPaper(tuple(out), frozenset().union(*(s.terms for s in out)) if out else frozenset())
+    texts = [s.text for s in cut]
+    vectors = shipped_word_vectors().of([*texts, " ".join(texts)])
+    return ReadPaper(tuple(out), frozenset().union(*(s.terms for s in out)) if out else frozenset(), vectors)
 
 
 @lru_cache(maxsize=4096)
 def read_claim(text: str, rarity: Rarity) -> ReadClaim:
     """Read a claim's words once, for any number of papers."""
     weights = {t: rarity[t] * (1 + 0.3 * (n - 1)) for t, n in Counter(stems(text)).items()}
-    return ReadClaim(text, weights, sum(weights.values()) or 1.0, cues.count(text), cues.direction(text))
+    vector = shipped_word_vectors().of([text])[0]
+    return ReadClaim(text, weights, sum(weights.values()) or 1.0, cues.count(text), cues.direction(text), vector)
 
 
 def coverage(claim: ReadClaim, terms: frozenset[str]) -> float:
@@ -120,6 +129,12 @@ NAMES: Final[tuple[str, ...]] = (
     "up x claim down",
     "equal x claim compares",
     "compares x claim equal",
+    "nearness of the paper",
+    "nearness of the title",
+    "nearness of the nearest sentence",
+    "nearness of the nearest three",
+    "mean nearness",
+    "nearness of the nearest asserting sentence",
 )
 """What each number says, in the order of `pair_features`."""
 
@@ -178,6 +193,17 @@ def pair_features(claim: ReadClaim, paper: ReadPaper, align: Floats) -> Floats:
         at["up"] * own["down"],
         at["equal"] * own["compares"],
         at["compares"] * own["equal"],
+        *_nearness(claim, paper, asserts),
     ]
     numbers: Floats = np.array(values, dtype=np.float64).round(6)
     return numbers
+
+
+def _nearness(claim: ReadClaim, paper: ReadPaper, asserts: npt.NDArray[np.bool_]) -> list[float]:
+    """Tell how near a paper's parts are to a claim by word vectors, in the order of the last of `NAMES`."""
+    *near, whole = (paper.vectors @ claim.vector).round(DIGITS).tolist()
+    body = [n for n, s in zip(near, paper.sentences, strict=True) if s.sentence.field is not TextField.TITLE]
+    best = sorted(body or near, reverse=True)
+    asserted = [n for n, says in zip(near, asserts.tolist(), strict=True) if says]
+    title = next((n for n, s in zip(near, paper.sentences, strict=True) if s.sentence.field is TextField.TITLE), 0.0)
+    return [whole, title, best[0], sum(best[:3]) / len(best[:3]), sum(near) / len(near), max(asserted, default=0.0)]

@@ -99,15 +99,21 @@ def save(model: Refitted, home: Path) -> Path:
 
 
 def held(home: Path) -> Refitted | None:
-    """Give the refit that this folder holds; None when it holds none. Raises InputError for a file that is not one."""
+    """Give the refit that this folder holds; None when it holds none. Raises InputError for a file that is not one.
+
+    One that started from another shipped model may be over other features: only what can be used is held to them.
+    """
     path = home / FILE
     if not path.exists():
         return None
-    load_model(path)
     try:
-        return Refitted.model_validate(json.loads(path.read_bytes()))
+        found = Refitted.model_validate(json.loads(path.read_bytes()))
     except (OSError, ValueError, ValidationError) as exc:
+        load_model(path)  # says so when it is no model at all
         raise InputError(f"{path} does not say where it comes from ({exc}); `retest judge fit` makes it anew") from exc
+    if found.base_version == shipped_model().version:
+        load_model(path)
+    return found
 
 
 def in_use(home: Path) -> Path | None:

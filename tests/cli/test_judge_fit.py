@@ -216,8 +216,14 @@ def test_a_refit_of_another_shipped_model_is_not_used(home: Path, caplog: pytest
     save(made, home)
     assert in_use(home) is None
     assert "1-older" in caplog.text and shipped_model().version in caplog.text
+    stance = made.stance.model_copy(update={"names": ("a feature of old",)})
+    save(made.model_copy(update={"stance": stance}), home)
+    assert in_use(home) is None, "what an older version counted is no error"
     save(made.model_copy(update={"base_version": shipped_model().version}), home)
     assert in_use(home) == home / FILE
+    save(made.model_copy(update={"base_version": shipped_model().version, "stance": stance}), home)
+    with pytest.raises(InputError, match="fitted on other features"):
+        in_use(home)
 
 
 def test_the_doctor_says_who_refitted_the_judge_and_when_that_is_not_used(home: Path) -> None:
