@@ -126,7 +126,7 @@ class Problem(_Word):
     """Something that could not be done; the next night makes it up, but for what a judge gave no word on."""
 
     where: str
-    """arXiv, the mirror, the lab, the judge, the store"""
+    """arXiv, the mirror, the lab, the judge, the store, a claim, an experiment"""
     what: str
     claim_id: ClaimId | None = None
 

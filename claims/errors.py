@@ -78,12 +78,16 @@ class NotHeld(StoreError):
 
 
 class Damaged(StoreError):
-    """A row is held in a form that cannot be read. `kind` is the word (claim, paper, ...), `id` whose, `why` how."""
+    """A row is held in a form that cannot be read.
 
-    def __init__(self, kind: str, id: str, why: str) -> None:
+    `kind` is the word (claim, paper, ...), `id` whose, `why` how; `claim_id` the claim it bears on, where it is known.
+    """
+
+    def __init__(self, kind: str, id: str, why: str, claim_id: str | None = None) -> None:
         self.kind = kind
         self.id = id
         self.why = why
+        self.claim_id = id if kind == "claim" else claim_id
         again = "import it again, or put back a backup" if kind in ("claim", "inquiry") else "put back a backup"
         super().__init__(f"{kind} {id!r} is held in a form that cannot be read: {why}; {again}")
 

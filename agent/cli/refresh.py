@@ -144,7 +144,7 @@ def _lab_watched(
     from agent.refresh.seeds import undecided
     from agent.wiring import open_lab
 
-    open_ = undecided(store.experiments()) if seeds_budget > 0 else []
+    open_ = undecided(store.readable_experiments().experiments) if seeds_budget > 0 else []
     with open_lab(settings, wanted=bool(open_)) as lab, watching(store, open_, debug=debug) as watch:
         yield lab, watch
 
@@ -264,7 +264,7 @@ def _plan_document(plan: "NightPlan") -> dict[str, Any]:
         ],
         "done": plan.done,
         "paused": plan.paused,
-        "damaged": [{"claim_id": one.id, "why": one.why} for one in plan.damaged],
+        "damaged": [{"claim_id": one.claim_id, "why": one.why} for one in plan.damaged],
     }
 
 

@@ -115,6 +115,12 @@ class Night:
         if held is not None and state_of(held).more_problems:
             self.change(lambda state: state.model_copy(update={"more_problems": False}))
 
+    def forget(self, where: str) -> None:
+        """Forget what could not be done there for whichever claim: this round finds out anew."""
+        held = self.store.night(self.wish.until)
+        if held is not None and any(p.where == where for p in state_of(held).problems):
+            self.change(lambda state: state.without_any(where))
+
     def trouble(self, where: str, what: str, claim_id: str | None = None) -> None:
         """Say that something could not be done."""
         log.warning("refresh %s: %s%s: %s", self.wish.until, where, f", claim {claim_id}" if claim_id else "", what)

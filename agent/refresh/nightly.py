@@ -19,7 +19,7 @@ from agent.refresh.plan import NOTHING, Due, NightPlan, plan_night
 from agent.refresh.seeds import add_seeds
 from agent.refresh.state import first_state, is_gone
 from agent.refresh.tell import tell, told_before
-from agent.refresh.visit import CLAIM, go_over
+from agent.refresh.visit import go_over
 from agent.sources.pacing import Pace
 from claims.digest import Digest, Problem
 from claims.errors import StoreFull, StoreLocked
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Claims that one process works on side by side: searching and judging leave Python's lock."""
+
+EXPERIMENT = "experiment"
+"""Where of a problem of an experiment that cannot be read."""
 
 BATCH = 8
 """Claims that a process takes at a time: what another one waits for at most before it takes them over."""
@@ -94,8 +97,9 @@ def look(night: Night, pace: Pace) -> Work:
     night.can_match = ready_index(night)
     wish = night.wish
     plan = plan_night(night.store, wish.until, due_days=wish.due_days, seeds=wish.seeds_budget)
+    night.forget(EXPERIMENT)
     for damaged in plan.damaged:
-        night.trouble(CLAIM, str(damaged), damaged.id)
+        night.trouble(damaged.kind, str(damaged), damaged.claim_id)
     chosen = plan.due
     if night.wish.max_claims is not None:
         room = max(0, night.wish.max_claims - len(plan.done))

@@ -42,7 +42,7 @@ class NightPlan(NamedTuple):
     """claims that this night is done with"""
     paused: list[str]
     damaged: list[Damaged]
-    """claims that cannot be read"""
+    """claims and experiments that cannot be read"""
     changes: dict[str, PaperChange]
     """papers that changed since the claim that is furthest behind was refreshed"""
     checked_to: datetime | None
@@ -66,6 +66,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0)
     waited longest, come before claims on which nothing changed.
     """
     claims, damaged = store.readable_claims()
+    measured = store.readable_experiments()
     cared = store.care()
     checked_to = store.last_change()
     open_ = [c for c in claims if not _care_of(cared, c).paused and not is_done(cared.get(c.id), night, checked_to)]
@@ -74,7 +75,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0)
     changes = {change.paper_id: change for change in (store.paper_changes(behind) if open_ else [])}
     held = store.evidence_on(changes) if changes else {}
     too_new = min((c.changed_at for c in changes.values() if c.published_on > night), default=None)
-    waiting = Counter(view.spec.claim_id for view in undecided(store.experiments())) if open_ else Counter()
+    waiting = Counter(view.spec.claim_id for view in undecided(measured.experiments)) if open_ else Counter()
     served = _served(open_, cared, waiting, seeds // STEP)
     seen_to = checked_to if too_new is None or checked_to is None else min(checked_to, too_new)
     due = [
@@ -96,7 +97,7 @@ def plan_night(store: Store, night: date, *, due_days: int = 30, seeds: int = 0)
         due=due,
         done=[c.id for c in claims if is_done(cared.get(c.id), night, checked_to)],
         paused=[c.id for c in claims if _care_of(cared, c).paused],
-        damaged=damaged,
+        damaged=[*damaged, *measured.damaged],
         changes=changes,
         checked_to=checked_to,
         seen_to=seen_to,

@@ -58,7 +58,7 @@ def add_seeds(night: Night, claims: Sequence[Claim]) -> dict[str, list[str]]:
     if night.wish.seeds_budget <= 0:
         return {}
     wanted = {claim.id for claim in claims}
-    views = {v.id: v for v in night.store.experiments() if v.spec.claim_id in wanted}
+    views = {v.id: v for v in night.store.readable_experiments().experiments if v.spec.claim_id in wanted}
     open_ = undecided(list(views.values()))
     if not open_:
         return {}

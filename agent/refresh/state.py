@@ -63,6 +63,10 @@ class NightState(BaseModel):
         kept = [p for p in self.problems if (p.where, p.claim_id) != (problem.where, problem.claim_id)]
         return self.model_copy(update={"problems": kept})
 
+    def without_any(self, where: str) -> "NightState":
+        """Forget what could not be done there before, whatever the claim."""
+        return self.model_copy(update={"problems": [p for p in self.problems if p.where != where]})
+
     def cost(self, *, claims: int) -> Cost:
         """Say what the night took."""
         return Cost(

@@ -118,7 +118,7 @@ class Desk:
         found = look(night, self._pace)
         self._opened = _Open(round, night, found.plan, {due.claim.id: due for due in found.chosen})
         ids = [due.claim.id for due in found.chosen]
-        open_ = undecided(night.store.experiments()) if order.seeds_budget else []
+        open_ = undecided(night.store.readable_experiments().experiments) if order.seeds_budget else []
         at_lab = {view.spec.claim_id for view in open_} & set(ids)
         rest = [id for id in ids if id not in at_lab]
         size = min(LARGEST_PORTION, max(1, -(-len(rest) // PORTIONS)))

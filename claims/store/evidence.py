@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from claims.clock import Clock
-from claims.errors import NotHeld, QuoteMismatch
+from claims.errors import Damaged, NotHeld, QuoteMismatch
 from claims.evidence import JUDGE_RANK, Evidence, ExperimentEvidence, JudgeName, JudgeRef, PaperEvidence
 from claims.experiment import ExperimentView
 from claims.ids import digest
@@ -24,6 +24,13 @@ EXPERIMENTS = table(ExperimentRow)
 
 NO_WORD = EVIDENCE.c.document.contains('"unsure":true') & EVIDENCE.c.document.contains('"leaning":null')
 """Whether a judge could not judge the paper (`Assessment.could_not_judge`), as the database sees it."""
+
+
+class ReadableExperiments(NamedTuple):
+    """Experiments that can be read, and what is wrong with the others."""
+
+    experiments: list[ExperimentView]
+    damaged: list[Damaged]
 
 
 class Held(NamedTuple):
@@ -150,10 +157,15 @@ class EvidenceShelf:
         return found[0]
 
     def experiments(self, claim_id: str | None = None, as_of: datetime | date | None = None) -> list[ExperimentView]:
-        """Give the newest snapshot of each experiment, of one claim or of all, oldest experiment first."""
+        """Give the newest snapshot of each experiment, of one claim or of all, oldest first. Raises Damaged."""
         which = sa.true() if claim_id is None else EXPERIMENTS.c.claim_id == claim_id
         with self.door.reading() as connection:
             return load_experiments(connection, which, moment(as_of))
+
+    def readable_experiments(self) -> ReadableExperiments:
+        """Give the newest snapshot of each experiment, with those that cannot be read set apart."""
+        with self.door.reading() as connection:
+            return _load_readable(connection, sa.true(), None)
 
 
 def _turns(connection: sa.Connection, wanted: dict[str, Any]) -> dict[str, int]:
@@ -320,12 +332,27 @@ def _withdrawn(connection: sa.Connection, paper_ids: Sequence[str], at: datetime
 def load_experiments(
     connection: sa.Connection, which: sa.ColumnElement[bool], at: datetime | None
 ) -> list[ExperimentView]:
-    """Read the newest snapshot of each experiment, oldest experiment first."""
+    """Read the newest snapshot of each experiment, oldest first. Raises Damaged."""
+    found = _load_readable(connection, which, at)
+    for damaged in found.damaged:
+        raise damaged
+    return found.experiments
+
+
+def _load_readable(
+    connection: sa.Connection, which: sa.ColumnElement[bool], at: datetime | None
+) -> ReadableExperiments:
     x = EXPERIMENTS.c
     newest = sa.select(sa.func.max(x.seq).label("last"), sa.func.min(x.seq).label("first")).where(which)
     if at is not None:
         newest = newest.where(x.recorded_at <= at)
     picked = newest.group_by(x.id).subquery()
-    query = sa.select(x.id, x.document).join(picked, x.seq == picked.c.last).order_by(picked.c.first)
-    rows = connection.execute(query).all()
-    return [read_document(ExperimentView.model_validate_json, row.document, "experiment", row.id) for row in rows]
+    query = sa.select(x.id, x.claim_id, x.document).join(picked, x.seq == picked.c.last).order_by(picked.c.first)
+    found = ReadableExperiments([], [])
+    for row in connection.execute(query).all():
+        read = ExperimentView.model_validate_json
+        try:
+            found.experiments.append(read_document(read, row.document, "experiment", row.id, row.claim_id))
+        except Damaged as exc:
+            found.damaged.append(exc)
+    return found

@@ -45,12 +45,12 @@ def moment(as_of: datetime | date | None) -> datetime | None:
     return datetime.combine(as_of, time.max, tzinfo=UTC)
 
 
-def read_document(read: Callable[[str], T], document: str | None, kind: str, id: str) -> T:
-    """Make the word of its held JSON. kind, id: what to call it when it cannot be read. Raises Damaged."""
+def read_document(read: Callable[[str], T], document: str | None, kind: str, id: str, claim_id: str | None = None) -> T:
+    """Make the word of its held JSON. kind, id, claim_id: what to call it when it cannot be read. Raises Damaged."""
     try:
         return read(document or "")
     except ValidationError as exc:
-        raise Damaged(kind, id, _why(exc)) from exc
+        raise Damaged(kind, id, _why(exc), claim_id) from exc
 
 
 def _why(exc: ValidationError) -> str:

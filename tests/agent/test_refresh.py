@@ -20,9 +20,9 @@ from claims.paper import Paper
 from claims.report.digest import render_digest
 from claims.store import Store
 from claims.store.claims import CLAIMS
-from claims.store.evidence import EVIDENCE
+from claims.store.evidence import EVIDENCE, EXPERIMENTS
 from claims.verdict import VerdictKind
-from tests.factories import NOON
+from tests.factories import NOON, an_experiment
 from tests.nights import SUBJECTS, Library, StatedJudge, claim_about, paper_about
 from tests.oai_server import OaiServer, Record, refuse
 
@@ -317,6 +317,20 @@ def test_a_stance_that_cannot_be_read_is_told_with_its_claim_and_stops_no_other(
     assert kind(library, PRUNED.id) is VerdictKind.STANDS
     spoil(library.store, EVIDENCE, first.id, whole)
     assert library.night(SECOND).problems == ()
+
+
+def test_an_experiment_that_cannot_be_read_is_told_with_its_claim_and_stops_no_other(library: Library) -> None:
+    held = an_experiment(PRUNED.id)
+    library.store.put_experiment(held)
+    whole = spoil(library.store, EXPERIMENTS, held.id, "half a li")
+    digest = library.night(FIRST)
+    assert {p.claim_id for p in digest.problems} == {PRUNED.id}
+    assert all(held.id in p.what and "it is no whole JSON" in p.what for p in digest.problems)
+    assert kind(library) is VerdictKind.STANDS
+    assert library.night(FIRST) == digest
+    spoil(library.store, EXPERIMENTS, held.id, whole)
+    assert library.night(FIRST).problems == ()
+    assert kind(library, PRUNED.id) is VerdictKind.UNTESTED
 
 
 def spoil(store: Store, table: sa.Table, id: str, document: str) -> str:
