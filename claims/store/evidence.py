@@ -15,7 +15,7 @@ from claims.ids import digest
 from claims.revision import words
 from claims.store.claims import CLAIMS, require
 from claims.store.engine import Door
-from claims.store.papers import PAPERS, WITHDRAWALS, load_texts
+from claims.store.papers import PAPERS, load_texts, load_withdrawals
 from claims.store.rows import in_parts, moment, read_document
 from claims.tables import EvidenceRow, ExperimentRow, table
 
@@ -106,7 +106,7 @@ class EvidenceShelf:
             item = read_document(_READ.validate_json, document, "evidence", id)
             if not isinstance(item, PaperEvidence):
                 return item
-            withdrawn = _withdrawn(connection, [item.paper_id], None)
+            withdrawn = load_withdrawals(connection, [item.paper_id], None)
             return item.model_copy(update={"withdrawn": item.paper_id in withdrawn})
 
     def claims_of_paper(self, paper_id: str) -> list[str]:
@@ -274,7 +274,7 @@ def load_evidence(
             best[key] = max(best.get(key, (False, -1.0, 0)), (bool(row.is_word), rank, row.seq))
         chosen = sorted(seq for *_, seq in best.values())
         earlier = _before_revisions(rows, set(chosen))
-    withdrawn = _withdrawn(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
+    withdrawn = load_withdrawals(connection, sorted({row.paper_id for row in rows if row.paper_id}), at)
     items: dict[int, PaperEvidence | ExperimentEvidence] = {}
     for part in in_parts([*chosen, *(seq for seqs in earlier.values() for seq in seqs)]):
         for seq, id, document in connection.execute(sa.select(e.seq, e.id, e.document).where(e.seq.in_(part))):
@@ -314,19 +314,6 @@ def _before_revisions(rows: Sequence[sa.Row[*tuple[Any, ...]]], chosen: set[int]
         for own in said.values()
         if own and own[-1].seq in chosen and len({row.paper_digest for row in own}) > 1
     }
-
-
-def _withdrawn(connection: sa.Connection, paper_ids: Sequence[str], at: datetime | None) -> set[str]:
-    """Give those of the papers that were known as withdrawn at a moment."""
-    w = WITHDRAWALS.c
-    query = sa.select(w.paper_id, w.withdrawn)
-    if at is not None:
-        query = query.where(w.recorded_at <= at)
-    state: dict[str, bool] = {}
-    for part in in_parts(paper_ids):
-        rows = connection.execute(query.where(w.paper_id.in_(part)).order_by(w.seq))
-        state |= {row.paper_id: row.withdrawn for row in rows}
-    return {id for id, withdrawn in state.items() if withdrawn}
 
 
 def load_experiments(

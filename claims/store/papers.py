@@ -245,13 +245,32 @@ class _Desk:
         } | {flag: flag in self.flags[id] for flag in _FLAG.values()}
 
 
-def load_papers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Paper]:
-    """Read papers by id, in one query per few thousand."""
+def load_papers(connection: sa.Connection, ids: Iterable[str], at: datetime | None = None) -> dict[str, Paper]:
+    """Read papers by id, in one query per few thousand; withdrawn or not as was known at a moment, else as of now."""
     found: dict[str, Paper] = {}
     for part in in_parts(sorted(set(ids))):
         for id, document in connection.execute(sa.select(PAPERS.c.id, PAPERS.c.document).where(PAPERS.c.id.in_(part))):
             found[id] = read_document(Paper.model_validate_json, document, "paper", id)
+    if at is not None:
+        then = load_withdrawals(connection, list(found), at)
+        for id, paper in found.items():
+            if paper.withdrawn or id in then:
+                known = {"withdrawn": id in then, "withdrawn_because": then.get(id)}
+                found[id] = paper.model_copy(update=known)
     return found
+
+
+def load_withdrawals(connection: sa.Connection, paper_ids: Sequence[str], at: datetime | None) -> dict[str, str | None]:
+    """Give those of the papers that were known as withdrawn at a moment, with the reason where one was recorded."""
+    w = WITHDRAWALS.c
+    query = sa.select(w.paper_id, w.withdrawn, w.because)
+    if at is not None:
+        query = query.where(w.recorded_at <= at)
+    state: dict[str, sa.Row[Any]] = {}
+    for part in in_parts(paper_ids):
+        rows = connection.execute(query.where(w.paper_id.in_(part)).order_by(w.seq))
+        state |= {row.paper_id: row for row in rows}
+    return {id: row.because for id, row in state.items() if row.withdrawn}
 
 
 def load_texts(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Paper]:

@@ -145,7 +145,7 @@ class VerdictShelf:
                 inquiry=read_document(Inquiry.model_validate_json, document, "inquiry", inquiry_id),
                 claims=tuple(_dossiers(connection, claim_ids, at)),
                 groundings=groundings,
-                papers=load_papers(connection, (g.paper_id for g in groundings if g.paper_id)),
+                papers=load_papers(connection, (g.paper_id for g in groundings if g.paper_id), at),
                 as_of=at or now,
                 generated_at=now,
             )
@@ -206,7 +206,7 @@ def _dossiers(connection: sa.Connection, claim_ids: Sequence[str], at: datetime 
     for id in claims:
         named[id] |= {e.paper_id for e in evidence.get(id, NOTHING).current if isinstance(e, PaperEvidence)}
         named[id] |= {g.paper_id for g in groundings if g.claim_id == id and g.paper_id}
-    papers = load_papers(connection, set[str]().union(*named.values()))
+    papers = load_papers(connection, set[str]().union(*named.values()), at)
     found = []
     for id in claim_ids:
         if id not in claims:

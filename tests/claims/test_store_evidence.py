@@ -143,6 +143,13 @@ def test_a_withdrawn_paper_is_shown_as_withdrawn_from_the_day_we_knew(held: Stor
     assert [e.withdrawn for e in held.evidence(CLAIM)] == [True]
     assert [e.withdrawn for e in held.evidence(CLAIM, as_of=NOON)] == [False]
     assert held.evidence_by_id(paper_evidence().id).withdrawn
+    for as_of, known in ((None, (True, "error")), (LATER, (True, "error")), (NOON, (False, None))):
+        (paper,) = held.dossier(CLAIM, as_of=as_of).papers.values()
+        assert (paper.withdrawn, paper.withdrawn_because) == known
+    held.clock = FrozenClock(LATER + timedelta(days=1))
+    held.put_papers([a_paper(withdrawn=False, updated_on=date(2026, 8, 30))])
+    told = [next(iter(held.dossier(CLAIM, as_of=day).papers.values())).withdrawn for day in (NOON, LATER, None)]
+    assert told == [False, True, False]
 
 
 def test_a_quote_that_is_not_in_the_text_is_refused_and_nothing_is_written(held: Store) -> None:
