@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from agent.errors import LabRefused, LabServesAnother
+from agent.word_vectors import ANCHOR_SHARE
 from claims.claim import Claim
 from claims.ids import digest
 from claims.paper import Paper
@@ -25,8 +26,6 @@ from claims.vectors import MOST_CHARACTERS, MOST_TEXTS, Floats, Side, Texts, Vec
 
 log = logging.getLogger(__name__)
 
-ANCHOR_SHARE: Final = 0.5
-"""Weight of nearness to the papers that the claim rests on, beside 1 for nearness to its own words."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS vectors (
     model TEXT, text TEXT, vector BLOB NOT NULL, PRIMARY KEY (model, text)

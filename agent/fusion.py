@@ -9,6 +9,10 @@ OFFSET: Final = 60.0
 """k of score = sum of weight / (k + rank): Cormack, Clarke and Buettcher 2009, section 2."""
 
 
+ROUNDING: Final = 1e-9
+"""Share of the largest value below which a spread is no more than what adding in another order leaves."""
+
+
 class RankedAnswer(NamedTuple):
     """What one question to one source brought."""
 
@@ -24,10 +28,11 @@ def fuse(answers: Iterable[RankedAnswer], nearness: Mapping[str, float] | None =
     An id that one answer names twice counts where it stands first. nearness: of ids, larger is nearer; a standard
     deviation of it counts as much as one of the ranks' score, and an id without is as near as the mean.
     """
-    scores: dict[str, float] = defaultdict(float)
+    terms: dict[str, list[float]] = defaultdict(list)
     for answer in answers:
         for rank, one in enumerate(dict.fromkeys(answer.ids), start=1):
-            scores[one] += answer.weight / (OFFSET + rank)
+            terms[one].append(answer.weight / (OFFSET + rank))
+    scores = {one: math.fsum(some) for one, some in terms.items()}
     if nearness is not None:
         ranks = dict(zip(scores, standardised(list(scores.values())), strict=True))
         known = [one for one in scores if one in nearness]
@@ -43,8 +48,10 @@ def spread(values: Sequence[float]) -> float:
 
 
 def standardised(values: Sequence[float]) -> list[float]:
-    """Give how many standard deviations each value lies above the mean; all 0 where they are equal."""
+    """Give how many standard deviations each value lies above the mean; all 0 where they are equal but for rounding."""
     if not values:
         return []
-    mean, unit = math.fsum(values) / len(values), spread(values) or 1.0
+    mean, unit = math.fsum(values) / len(values), spread(values)
+    if unit <= ROUNDING * max(map(abs, values)):
+        return [0.0] * len(values)
     return [(x - mean) / unit for x in values]

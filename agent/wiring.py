@@ -92,8 +92,8 @@ def claim_searches(
 ) -> "dict[Source, ClaimSearch]":
     """Give the sources that can be searched for a whole claim at once: the mirror, whose index weighs single words.
 
-    Where a sentence encoder is configured it puts what was found in order too; when it fails during a search, the order
-    of the words stays, and the answer says so. Raises what `open_dense` raises.
+    Where a sentence encoder is configured it puts what was found in order in the place of the word vectors that ship;
+    when it fails during a search, these do, and the answer says so. Raises what `open_dense` raises.
     """
     from agent.retrieval import retrieve
     from agent.sources.mirror import MirrorSource
@@ -121,7 +121,7 @@ def claim_searches(
         except (Retryable, Final) as exc:
             if dense is None:
                 raise
-            note = f"in the order of their words alone, for the sentence encoder failed: {reason(exc)}"
+            note = f"in the order without the sentence encoder, which failed: {reason(exc)}"
             hits = find(dense=None)
         held = store.papers([hit.paper_id for hit in hits])
         return Found([(held[hit.paper_id], hit.score) for hit in hits if hit.paper_id in held], note=note)

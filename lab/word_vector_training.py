@@ -301,8 +301,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     recipe = Recipe(steps=tuple(given.steps))
     texts = read_texts(read_snapshots(given.snapshots, named_in(given.leave_out)), recipe.least_papers)
     sys.stdout.write(f"{len(texts.ids)} papers, {len(texts.vocabulary)} words\n")
+    claims, units = read_claims(given.claims, texts), read_units(given.units, texts.vocabulary)
+    sys.stdout.write(
+        f"{len(claims)} claims with {sum(len(c.near) for c in claims)} stances, {len(units)} written ones\n"
+    )
+    if not (claims and units and texts.vocabulary):
+        parser.error("nothing to train on: no claim on which a paper that is read takes a stand, no unit, or no word")
     model = build(texts.rarity, recipe)
-    train(model, texts, read_claims(given.claims, texts), read_units(given.units, texts.vocabulary), recipe)
+    train(model, texts, claims, units, recipe)
     save(model, texts.vocabulary, given.out)
     return 0
 

@@ -29,7 +29,7 @@ WHOLE_CLAIM = "claim"
 """Aim of a question that a source's own claim search answers."""
 
 WHOLE_CLAIM_WEIGHT = 2.0
-"""In fusion: a source's claim search stands for all of the planned questions, whose weights sum to about this."""
+"""In fusion: of a source's claim search, and of all that planned questions brought from the other sources."""
 
 SCREEN_BATCH = 24
 """Papers weighed together: what is repeated at most when a process dies."""

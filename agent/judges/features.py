@@ -14,8 +14,8 @@ import numpy.typing as npt
 from agent.judges import cues
 from agent.judges.sentences import Sentence, sentences
 from agent.judges.terms import Rarity, stems
-from agent.word_vectors import DIGITS, shipped_word_vectors
 from agent.word_vectors import Floats as Vectors
+from agent.word_vectors import cosines, shipped_word_vectors
 from claims.paper import Paper, TextField
 
 Floats = npt.NDArray[np.float64]
@@ -201,7 +201,7 @@ def pair_features(claim: ReadClaim, paper: ReadPaper, align: Floats) -> Floats:
 
 def _nearness(claim: ReadClaim, paper: ReadPaper, asserts: npt.NDArray[np.bool_]) -> list[float]:
     """Tell how near a paper's parts are to a claim by word vectors, in the order of the last of `NAMES`."""
-    *near, whole = (paper.vectors @ claim.vector).round(DIGITS).tolist()
+    *near, whole = cosines(paper.vectors, claim.vector[None])[:, 0].tolist()
     body = [n for n, s in zip(near, paper.sentences, strict=True) if s.sentence.field is not TextField.TITLE]
     best = sorted(body or near, reverse=True)
     asserted = [n for n, says in zip(near, asserts.tolist(), strict=True) if says]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.judges import encoder, features, passage
 from agent.judges.features import Floats
+from agent.word_vectors import shipped_word_vectors
 from claims.errors import InputError
 from claims.evidence import Stance
 
@@ -51,6 +52,8 @@ class LocalModel(BaseModel):
 
     version: str
     """changes whenever an answer could"""
+    word_vectors: str = ""
+    """version of the word vectors that its numbers were made with"""
     selector: Linear
     """over `passage.NAMES`: which sentences tell most"""
     screen: Linear | None = None
@@ -99,7 +102,8 @@ def load_model(overrides: Path | None = None) -> LocalModel:
     except (OSError, ValueError, ValidationError) as exc:
         raise InputError(f"{overrides} is no model of the local judge ({exc}); `retest judge fit` makes one") from exc
     known = (features.NAMES, features.NAMES + ENCODER_NAMES)
-    if model.stance.names not in known or model.selector.names != passage.NAMES:
+    other_vectors = model.word_vectors != shipped_word_vectors().version
+    if model.stance.names not in known or model.selector.names != passage.NAMES or other_vectors:
         raise InputError(f"model {model.version} was fitted on other features; refit it (`retest judge fit`)")
     if model.uses_encoder and model.screen is None:
         raise InputError(f"model {model.version} does not say which pairs its encoder reads; refit it")

@@ -29,6 +29,7 @@ from agent.judges.fit import Pairs
 from agent.judges.local import LocalJudge
 from agent.judges.model import ENCODER_NAMES, NEVER, STANCES, Linear, LocalModel, shipped_model
 from agent.judges.terms import shipped_rarity
+from agent.word_vectors import shipped_word_vectors
 from claims.dates import StatedDate
 from claims.evidence import Stance
 from claims.paper import Paper, Source
@@ -139,7 +140,14 @@ def bare_model(selector: Linear) -> LocalModel:
         names=features.NAMES, mean=(0.0,) * n, scale=(1.0,) * n, weights=((0.0,) * n,) * 4, bias=(1.0, 0.0, 0.0, 0.0)
     )
     never = dict.fromkeys(STANCES, NEVER)
-    return LocalModel(version="bare", selector=selector, stance=silent, thresholds=never, unsure_from=NEVER)
+    return LocalModel(
+        version="bare",
+        word_vectors=shipped_word_vectors().version,
+        selector=selector,
+        stance=silent,
+        thresholds=never,
+        unsure_from=NEVER,
+    )
 
 
 def read_all(
@@ -186,6 +194,7 @@ def fit_all(rows: Sequence[Row], papers: dict[str, Paper], encoder: Encoder | No
     unsure_from = round(float(np.quantile(stand, 1 - UNSURE_SHARE / (SCREENED_SHARE if encoder else 1.0))), 4)
     model = LocalModel(
         version="",
+        word_vectors=shipped_word_vectors().version,
         selector=selector,
         screen=screen,
         screen_from=screen_from,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from agent.graph.find import grounded_anchors
 from agent.graph.parts import Parts
-from agent.retrieval import near, retrieve
+from agent.retrieval import REORDERED, Rarity, near, retrieve
 from agent.sources.mirror import MirrorSource
 from claims.claim import Claim
 from claims.errors import CouldNotLook
@@ -24,7 +24,7 @@ class Match(NamedTuple):
     paper_id: str
     title: str
     score: float
-    """BM25 of the claim's weighed words; compares within one claim only"""
+    """BM25 of the claim's weighed words, which nearness may have put in another order; compares within one claim"""
     stance: str
     """`not judged` when no judge read it on this claim"""
     confidence: float | None
@@ -58,12 +58,13 @@ def explain(claim: Claim, parts: Parts, index: PaperIndex, until: date, *, limit
         MirrorSource(store, index).ready()
         since = claim.asserted_on.end + timedelta(days=1)
         anchors = grounded_anchors(claim, parts)
-        search = partial(retrieve, claim, index, since=since, until=until, anchors=anchors, texts=store.papers)
-        best = search(limit=limit)
-        by_words = search(limit=limit + BEYOND, reorder=False)  # what `NEAR` is a share of
-        enough, in_order = near(by_words, limit), {hit.paper_id for hit in best}
-        more = [hit for hit in by_words if hit.score >= enough and hit.paper_id not in in_order]
-        hits = [(hit.paper_id, hit.score) for hit in (*best, *more[:BEYOND])]
+        ask = partial(retrieve, claim, index, since=since, until=until, anchors=anchors, texts=store.papers)
+        rarity = Rarity(index)
+        best = [hit.paper_id for hit in ask(limit=limit, rarity=rarity)]
+        by_words = ask(limit=max(limit, REORDERED) + BEYOND, reorder=False, rarity=rarity)
+        enough, score = near(by_words, limit), {hit.paper_id: hit.score for hit in by_words}
+        more = [hit.paper_id for hit in by_words if hit.score >= enough and hit.paper_id not in best]
+        hits = [(paper_id, score[paper_id]) for paper_id in (*best, *more[:BEYOND])]
     except CouldNotLook as exc:
         why_not = exc.why
     papers = store.papers([*(id for id, _ in hits), *held])

@@ -28,11 +28,13 @@ Floats = npt.NDArray[np.float32]
 ANCHOR_SHARE: Final = 0.5
 """Weight of nearness to the papers that a claim rests on, beside 1 for nearness to its own words."""
 KEPT_PAPERS: Final = 20_000
-"""Papers whose vectors stay in memory, 512 bytes each, oldest out first."""
+"""Papers whose vectors stay in memory, about 820 bytes each with their keys, oldest out first."""
 AT_ONCE: Final = 200
 """Texts whose words' vectors are gathered together, 11 MB of abstracts: ten times as many take twice as long each."""
 DIGITS: Final = 4
-"""A cosine is rounded to: the order in which a machine adds cannot show."""
+"""A cosine, of vectors multiplied in double precision, is rounded to, so that how a machine adds does not show."""
+LONGEST: Final = 8_000
+"""Characters of a text that are read, as of a field by the local judge; the longest abstracts have about 3,000."""
 
 
 class WordVectors:
@@ -53,7 +55,7 @@ class WordVectors:
         return np.concatenate(parts) if parts else self._summed([])
 
     def _summed(self, texts: Sequence[str]) -> Floats:
-        places = [sorted({p for w in analysed(t) if (p := self._place.get(w)) is not None}) for t in texts]
+        places = [sorted({p for w in analysed(t[:LONGEST]) if (p := self._place.get(w)) is not None}) for t in texts]
         sums: Floats = np.zeros((len(texts), self._vectors.shape[1]), dtype=np.float32)
         some = [i for i, known in enumerate(places) if known]
         if some:
@@ -77,17 +79,23 @@ class WordVectors:
                 self._papers.update(new)
                 while len(self._papers) > KEPT_PAPERS:
                     self._papers.popitem(last=False)
-        return np.stack([found[p.text_digest] for p in papers])
+        return np.stack([found[p.text_digest] for p in papers]) if papers else self.of([])
 
     def nearness(self, claim: Claim, anchors: Sequence[Paper], papers: Sequence[Paper]) -> list[float]:
         """Give each paper's nearness to a claim and to what it rests on, from -1.5 to 1.5; larger is nearer."""
         if not papers:
             return []
         read = self.of_papers(papers)
-        near = read @ self.of([claim.text])[0]
+        near = cosines(read, self.of([claim.text]))[:, 0]
         if anchors:
-            near = near + ANCHOR_SHARE * (read @ self.of_papers(anchors).T).mean(axis=1)
+            near = near + ANCHOR_SHARE * cosines(read, self.of_papers(anchors)).mean(axis=1)
         return [round(float(x), DIGITS) for x in near]
+
+
+def cosines(some: Floats, others: Floats) -> npt.NDArray[np.float64]:
+    """Give (some, others) cosines of vectors of length one, (some, width) and (others, width), rounded to DIGITS."""
+    found: npt.NDArray[np.float64] = (some.astype(np.float64) @ others.astype(np.float64).T).round(DIGITS)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
 """Several ranked answers made one."""
 
 import itertools
+import random
 
-from agent.fusion import OFFSET, RankedAnswer, fuse
+from agent.fusion import OFFSET, RankedAnswer, fuse, standardised
 
 
 def test_what_several_answers_name_comes_before_what_one_names_first() -> None:
@@ -37,6 +38,21 @@ def test_an_id_whose_nearness_is_not_known_is_as_near_as_the_mean() -> None:
 def test_equal_nearness_leaves_the_order_of_the_ranks() -> None:
     answers = [RankedAnswer(["a", "b"]), RankedAnswer(["b", "c"])]
     assert fuse(answers, dict.fromkeys("abc", 0.3)) == fuse(answers)
+
+
+def test_the_order_of_the_answers_changes_nothing_beside_nearness_either() -> None:
+    ids = list("abcdefg")
+    answers = [RankedAnswer(ids[n:] + ids[:n], 0.7) for n in range(len(ids))]
+    near = {one: 0.1 * n for n, one in enumerate(ids)}
+    orders = [random.Random(n).sample(answers, len(answers)) for n in range(30)]
+    assert {tuple(fuse(order, near)) for order in orders} == {tuple(ids[::-1])}
+
+
+def test_equal_values_are_no_deviations_apart() -> None:
+    assert standardised([0.1] * 3) == standardised([0.0009] * 7)[:3] == [0.0, 0.0, 0.0]
+    assert standardised([]) == []
+    alike = [RankedAnswer([one]) for one in "abcd"]
+    assert fuse(alike, {"a": 0.1, "b": 0.1, "c": 0.1}) == list("abcd")
 
 
 def test_an_id_named_twice_by_one_answer_counts_once() -> None:

@@ -209,7 +209,7 @@ def test_a_new_paper_is_judged_however_many_held_ones_match_better(library: Libr
     assert (worse.id, "not judged") in {(m.paper_id, m.stance) for m in explained.beyond}
     judge = StatedJudge()
     digest = library.night(SECOND, judge, papers_per_claim=20)
-    assert [paper for claim, paper in judge.read if claim == CURATED.id] == [worse.id]
+    assert worse.id in {paper for claim, paper in judge.read if claim == CURATED.id}
     assert [g.paper_id for c in digest.contrary for g in c.grounds] == [worse.id]
     assert digest.waiting == ()
 

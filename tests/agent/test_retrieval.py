@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from agent.retrieval import retrieve
+from agent.retrieval import REORDERED, retrieve, retrieve_among
 from claims.claim import Claim
 from claims.dates import StatedDate
 from claims.library import papers
 from claims.paper import Paper, Source
-from claims.paper_index import PaperIndex
+from claims.paper_index import PaperIndex, Subset
 
 FILLER = [
     "Weather balloons over the northern sea",
@@ -114,6 +114,33 @@ def test_text_vectors_can_put_another_paper_first() -> None:
     assert retrieve(FORGETTING, index, texts=texts)[0].paper_id == one.id
     with_vectors = retrieve(FORGETTING, index, texts=texts, dense=prefers_two)
     assert with_vectors[0].paper_id == two.id
+
+
+def crowd() -> list[Paper]:
+    """Papers that share ever fewer of the claim's words; behind the first, every third is about its matter."""
+    strong = [paper(n, "Low-rank adapters preserve earlier abilities", "Low-rank adapters.") for n in range(1, 12)]
+    matter = "Parameter-efficient tuning of language models, continual learning, erasure."
+    weak = [
+        paper(n, f"Adapters {n}", matter if n % 3 == 0 else "Plugs and sockets for kettles, lamps and irons abroad.")
+        for n in range(12, 400)
+    ]
+    return [*strong, *weak]
+
+
+def test_what_a_full_match_would_weigh_is_near_enough_for_a_night_when_it_is_new() -> None:
+    index, texts = shelf(*crowd())
+    everything = Subset([p.id for p in crowd()])
+    full = {hit.paper_id for hit in retrieve(FORGETTING, index, texts=texts, limit=120)}
+    new = {hit.paper_id for hit in retrieve_among(FORGETTING, index, everything, texts=texts, best=120)}
+    assert len(full) == 120 and full <= new
+
+
+def test_the_end_of_the_head_is_in_the_order_of_nearness_too() -> None:
+    index, texts = shelf(*crowd())
+    hits = retrieve(FORGETTING, index, texts=texts, limit=REORDERED)
+    about = [int(hit.paper_id[-3:]) % 3 == 0 for hit in hits[20:]]
+    assert about == sorted(about, reverse=True), "nothing beside the point before what is about the claim"
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
 def test_the_answer_is_no_longer_than_asked_holds_nothing_twice_and_is_best_first() -> None:

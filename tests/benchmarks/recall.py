@@ -136,7 +136,9 @@ def searches(index: PaperIndex, held: Mapping[str, Paper], dense: Dense | None =
         nearness = shipped_word_vectors().nearness(one.claim, rests_on, found)
         return fuse(answers, dict(zip((paper.id for paper in found), nearness, strict=True)))
 
-    def weighted(one: Labelled, rests_on: Sequence[Paper], dense: Dense | None = None) -> list[str]:
+    def weighted(
+        one: Labelled, rests_on: Sequence[Paper], dense: Dense | None = None, reorder: bool = True
+    ) -> list[str]:
         hits = retrieve(
             one.claim,
             index,
@@ -146,6 +148,7 @@ def searches(index: PaperIndex, held: Mapping[str, Paper], dense: Dense | None =
             anchors=rests_on,
             texts=texts,
             dense=dense,
+            reorder=reorder,
         )
         return [hit.paper_id for hit in hits]
 
@@ -160,6 +163,8 @@ def searches(index: PaperIndex, held: Mapping[str, Paper], dense: Dense | None =
         "50 of each, ranks alone": lambda one: planned(one, anchors(one), PER_LIVE_QUESTION),
         "50 of each, and nearness": lambda one: planned(one, anchors(one), PER_LIVE_QUESTION, near=True),
         "50 of each, nearness, no anchor": lambda one: planned(one, (), PER_LIVE_QUESTION, near=True),
+        "words' scores alone, no anchor": lambda one: weighted(one, (), reorder=False),
+        "words' scores alone": lambda one: weighted(one, anchors(one), reorder=False),
         "retrieve, no anchor": lambda one: weighted(one, ()),
         "retrieve": lambda one: weighted(one, anchors(one)),
         **with_vectors,

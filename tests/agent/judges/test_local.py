@@ -45,7 +45,12 @@ def decisive(**thresholds: float) -> LocalJudge:
     )
     limits = dict.fromkeys(STANCES, NEVER) | {Stance(k): v for k, v in thresholds.items()}
     model = LocalModel(
-        version="ruler", selector=shipped_model().selector, stance=stance, thresholds=limits, unsure_from=0.3
+        version="ruler",
+        word_vectors=shipped_model().word_vectors,
+        selector=shipped_model().selector,
+        stance=stance,
+        thresholds=limits,
+        unsure_from=0.3,
     )
     return LocalJudge(model, shipped_rarity())
 
