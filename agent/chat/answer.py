@@ -65,6 +65,8 @@ def told(store: Store, asked: Asked, clock: Clock) -> Reply:
         _named(w, topic)
         if wanted == (Intent.HOLDS,) and not re.search(r"(?i)\b(?:still|holds?|verdict)\b", asked.question):
             return w.reply()
+    if topic.by_meaning:
+        w.note("No claim is held in just these words; this is about the one that is nearest by its meaning.")
     if topic.beyond:
         name = "No claim is held in just these words; the nearest" if topic.loose else "The claim as it is held"
         w.note(f"{name} does not speak of: {', '.join(short(word, 40) for word in topic.beyond[:MAX_BEYOND])}.")

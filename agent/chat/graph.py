@@ -181,8 +181,16 @@ def _claim(state: ChatState, parts: ChatParts, topic: str) -> tuple[Claim | None
         pass
     except InputError as exc:
         return None, str(exc)
-    found = find_topic(parts.store, topic, parts.store.claims()).claims
-    return (found[0], "") if found else (None, "I do not hold a claim on that. `retest list` shows what is held.")
+    found = find_topic(parts.store, topic, parts.store.claims())
+    if found.by_meaning:  # good enough to answer from, not to act on
+        near = found.claims[0]
+        return (
+            None,
+            f"I do not hold a claim in these words. The nearest is “{near.text}”; name it by its id, {near.id}.",
+        )
+    if not found.claims:
+        return None, "I do not hold a claim on that. `retest list` shows what is held."
+    return found.claims[0], ""
 
 
 def _keep(

@@ -11,6 +11,7 @@ from claims.clock import FrozenClock
 from claims.store import Store
 from tests.chat_store import fill
 from tests.dossiers import NOW
+from tests.factories import a_claim
 
 CLOCK = FrozenClock(NOW)
 LIMA, ALIKE = "few-examples", "models-alike"
@@ -72,6 +73,22 @@ def test_a_claim_that_shares_next_to_nothing_is_not_called_the_nearest(filled: S
     near = ask(filled, "Is alignment brittle?", CLOCK)
     assert not near.held
     assert "The nearest that is held, which shares only “alignment”" in near.text()
+
+
+def test_a_question_in_other_words_is_answered_for_the_nearest_claim_which_says_so(filled: Store) -> None:
+    text = "Low-rank adapters forget less of what a model knew before than full fine-tuning does."
+    filled.put_claim(a_claim("adapters-forget-less-000001", text=text, anchors=()))
+    reply = ask(filled, "Does LoRA suffer from catastrophic forgetting?", CLOCK)
+    assert reply.claim_ids == ("adapters-forget-less-000001",)
+    said = reply.text()
+    assert "No claim is held in just these words" in said and said.count(text) == 1
+    own = ask(filled, "Do low-rank adapters forget less than full fine-tuning?", CLOCK)
+    assert own.claim_ids == reply.claim_ids and "in just these words" not in own.text()
+
+
+@pytest.mark.parametrize("question", ["What is the best pizza in Rome?", "Do penguins migrate north?", "漢字は?"])
+def test_a_question_about_something_else_is_not_answered_for_the_nearest_claim(filled: Store, question: str) -> None:
+    assert ask(filled, question, CLOCK).claim_ids == ()
 
 
 def test_a_question_is_cut_where_another_begins() -> None:

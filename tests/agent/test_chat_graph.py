@@ -14,6 +14,7 @@ from claims.clock import FrozenClock
 from claims.store import Store
 from tests.chat_store import fill
 from tests.dossiers import NOW
+from tests.factories import a_claim
 
 CLOCK = FrozenClock(NOW)
 
@@ -66,6 +67,18 @@ def test_a_conversation_remembers_its_claim_and_its_turns_in_another_process(fil
     other = Conversation(ChatParts(filled, CLOCK), saver, "b")
     assert other.history() == []
     assert "Which claim?" in text(other.say("since when?"))
+
+
+def test_nothing_is_started_for_a_claim_that_is_only_near(filled: Store, saver: SqliteSaver) -> None:
+    said = "Low-rank adapters forget less of what a model knew before than full fine-tuning does."
+    filled.put_claim(a_claim("adapters-forget-less-000001", text=said, anchors=()))
+    acted = Acted()
+    conversation = Conversation(ChatParts(filled, CLOCK, actions=acted), saver, "a")
+    said = text(conversation.say("/retest LoRA suffers catastrophic forgetting", approve=lambda _: True))
+    assert "adapters-forget-less-000001" in said and "name it by its id" in said
+    assert acted.done == []
+    conversation.say("/retest adapters-forget-less-000001", approve=lambda _: True)
+    assert acted.done == [("retest", "adapters-forget-less-000001")]
 
 
 @pytest.mark.parametrize("message", ["/retest LIMA curated examples", "please retest LIMA", "/experiment few-examples"])

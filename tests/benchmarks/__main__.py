@@ -16,6 +16,7 @@ NAMES = (
     "grounding",
     "verdict_thresholds",
     "hostile",
+    "topics",
 )
 """Those that run by themselves; the others need minutes or a database (see the files beside this one)."""
 
